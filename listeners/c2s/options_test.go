@@ -1,0 +1,11 @@
+package c2s
+
+import (
+	"testing"
+
+	"meerkat/cfgterm/schema/schematest"
+)
+
+func TestOptions(t *testing.T) {
+	schematest.Run(t, Table(), `[{certfile, "c.pem"}]`)
+}
