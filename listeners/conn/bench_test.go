@@ -1,0 +1,5 @@
+package conn
+
+const serverEnv = "MEERKAT_CONN_BENCH_SERVER"
+
+func benchServer() {}
