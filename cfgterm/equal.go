@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
+	"slices"
 	"sort"
 )
 
@@ -296,9 +297,13 @@ func appendCanon(dst []byte, t Term, oneZero bool) []byte {
 		dst = append(dst, '.')
 	case *Map:
 		dst = append(dst, 'm')
-		for _, p := range sortedPairs(t) {
-			dst = appendCanon(dst, p.Key, oneZero)
-			dst = appendCanon(dst, p.Value, oneZero)
+		all := make([]string, len(t.Pairs))
+		for i, p := range t.Pairs {
+			all[i] = string(appendCanon(appendCanon(nil, p.Key, oneZero), p.Value, oneZero))
+		}
+		slices.Sort(all)
+		for _, s := range all {
+			dst = append(dst, s...)
 		}
 		dst = append(dst, '.')
 	case *Binary:

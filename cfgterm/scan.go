@@ -84,6 +84,10 @@ func (p *scanner) part(a, b int) string {
 
 // fail makes the current token a scan error.
 func (p *scanner) fail(code string, start, end, line int, erlang string) {
+	if end == p.end && end < len(p.s) && (code == codeNumber || code == codeAtom || code == codeLimit) {
+		// More of the number or name may follow in what cannot be read.
+		code, start, end, line, erlang = codeEncoding, p.end, p.end+1, p.line, "cannot translate from UTF-8"
+	}
 	p.bad = scanFault{code: code, start: start, end: end, line: line, erlang: erlang, from: p.tok.start}
 	p.tok.kind = kBad
 	p.tok.end = end
@@ -379,19 +383,11 @@ func (p *scanner) quoted(pos int, q byte) {
 
 // unterminated reports a quote that is never closed.
 func (p *scanner) unterminated(pos int, q byte, text []byte) {
-	n := 0
-	for i := range string(text) {
-		if n == 16 {
-			text = text[:i]
-			break
-		}
-		n++
-	}
 	what := "unterminated string starting with "
 	if q == '\'' {
 		what = "unterminated atom starting with "
 	}
-	p.fail(codeQuote, pos, pos+1, p.tok.line, what+string(appendQuoted(nil, string(text), q, erlangQuotes)))
+	p.fail(codeQuote, pos, pos+1, p.tok.line, what+string(appendQuoted(nil, firstGraphemes(string(text), 16), q, erlangQuotes)))
 	p.pos = p.end
 }
 
@@ -690,7 +686,7 @@ func (p *scanner) based(pos, hash int) {
 		if t.big != nil {
 			text = t.big.String()
 		}
-		p.fail(codeNumber, pos, hash+1, t.line, "illegal base '"+text+"'")
+		p.fail(codeNumber, pos, min(hash+1, p.end), t.line, "illegal base '"+text+"'")
 		return
 	}
 	i := hash + 1
