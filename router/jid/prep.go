@@ -1,8 +1,10 @@
 package jid
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -52,7 +54,6 @@ const (
 	markSpace                    // C.1.1
 	markControl                  // C.2.1
 	markNode                     // RFC 3920 appendix A.5: " & ' / : < > @
-	markNothing                  // B.1: removed
 	markRight                    // D.1
 	markLeft                     // D.2
 )
@@ -85,6 +86,25 @@ var always = [...]stringprep.Set{
 	stringprep.TableC8, stringprep.TableC9,
 }
 
+// refused is the union of always.
+var refused = merge(always[:])
+
+func merge(sets []stringprep.Set) (all stringprep.Set) {
+	for _, s := range sets {
+		all = append(all, s...)
+	}
+	slices.SortFunc(all, func(a, b stringprep.RuneRange) int { return cmp.Compare(a[0], b[0]) })
+	merged := all[:1]
+	for _, r := range all[1:] {
+		if last := &merged[len(merged)-1]; r[0] <= last[1]+1 {
+			last[1] = max(last[1], r[1])
+		} else {
+			merged = append(merged, r)
+		}
+	}
+	return slices.Clip(merged)
+}
+
 func marks(r rune) mark {
 	var m mark
 	if r < 0x80 {
@@ -100,14 +120,8 @@ func marks(r rune) mark {
 		}
 		return m
 	}
-	for _, t := range always {
-		if t.Contains(r) {
-			m |= markAlways
-			break
-		}
-	}
-	if _, ok := stringprep.TableB1.Map(r); ok {
-		m |= markNothing
+	if refused.Contains(r) {
+		m |= markAlways
 	}
 	if stringprep.TableD1.Contains(r) {
 		m |= markRight
@@ -115,6 +129,12 @@ func marks(r rune) mark {
 		m |= markLeft
 	}
 	return m
+}
+
+// removed tells whether table B.1 removes r. The table at hand lacks U+1806.
+func removed(r rune) bool {
+	_, ok := stringprep.TableB1.Map(r)
+	return ok || r == 0x1806
 }
 
 // decomp32 holds the decompositions that Unicode 4.0 corrected (corrigendum
@@ -182,7 +202,7 @@ func (p *profile) slow(s string, i int) (string, error) {
 		if stringprep.TableA1.Contains(r) {
 			return "", ErrProhibited
 		}
-		if _, nothing := stringprep.TableB1.Map(r); nothing {
+		if removed(r) {
 			continue
 		}
 		if p.fold {
