@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.uber.org/goleak"
 )
@@ -808,4 +809,11 @@ func unread(t testing.TB, c *Conn) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A Conn per idle client is what many of them cost.
+func TestSizeOfConn(t *testing.T) {
+	if s := unsafe.Sizeof(Conn{}); s > 352 {
+		t.Errorf("a Conn has %d bytes, the size class below ends at 352", s)
+	}
 }
