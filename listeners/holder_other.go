@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package listeners
+
+// holder is unknown here.
+func holder(uint16) string { return "" }
