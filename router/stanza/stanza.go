@@ -158,7 +158,7 @@ func (s *Stanza) Element() *xml.Element {
 		var sc xml.Scanner
 		if sc.Scan(text, nil) != nil {
 			// Only FromRaw and AddRaw can bring this about.
-			text = s.withContent("").String()
+			text, n = s.withContent("").String(), xml.Counts{Elements: 1}
 		} else {
 			n = xml.Counts{Elements: sc.Elements, Attrs: sc.AttrCount, Texts: sc.Texts}
 		}

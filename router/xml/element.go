@@ -33,7 +33,7 @@ type Node struct {
 }
 
 // New returns an element without attributes and children. space "" puts it in
-// its parent's namespace.
+// the default namespace of where it goes, usually its parent's.
 func New(space, name string) *Element { return &Element{Space: space, Name: name} }
 
 // Set sets an attribute, replacing one of that name, and returns e. Names are
@@ -130,7 +130,7 @@ func (e *Element) Is(space, name string) bool {
 
 // in tells whether c, a child of e, is in a namespace.
 func (e *Element) in(c *Element, space string) bool {
-	return c.Space == space || c.Space == "" && space == e.Space || space == "" && c.Space == e.Space
+	return c.Space == space || space == "" && c.Space == e.Space || c.Space == "" && space == e.Space && e.Prefix == ""
 }
 
 // Child returns the first child element with that namespace and name, nil if
