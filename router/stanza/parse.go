@@ -1,6 +1,7 @@
 package stanza
 
 import (
+	"strings"
 	"sync"
 
 	"meerkat/router/xml"
@@ -141,8 +142,15 @@ func FromElement(e *xml.Element) (st *Stanza, ok bool) {
 	return st, true
 }
 
-// appendNodes appends the content of e, a stanza's root.
+// appendNodes appends the content of e, a stanza's root, for a start tag that
+// has e's declarations.
 func appendNodes(dst []byte, e *xml.Element) []byte {
+	var bound []xml.Binding
+	for i := range e.Attrs {
+		if p, ok := strings.CutPrefix(e.Attrs[i].Name, "xmlns:"); ok {
+			bound = append(bound, xml.Binding{Prefix: p, Space: e.Attrs[i].Value})
+		}
+	}
 	inner := *e
 	inner.Attrs, inner.Prefix, inner.Space, inner.Name = nil, "", "", "x"
 	if e.Space != "" && e.Space != NSClient {
@@ -157,7 +165,7 @@ func appendNodes(dst []byte, e *xml.Element) []byte {
 		}
 	}
 	from := len(dst)
-	dst = inner.AppendTo(dst, NSClient)
+	dst = inner.AppendTo(dst, NSClient, bound...)
 	if len(inner.Children) == 0 {
 		return dst[:from]
 	}
