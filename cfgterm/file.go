@@ -122,9 +122,15 @@ var errCount = errors.New("not exactly one term")
 // reader turns a file into terms and diagnostics.
 type reader struct {
 	parser
-	f      *File
-	diags  diag.List
-	faults int
+	f     *File
+	diags diag.List
+	// errors and other diagnostics so far
+	faults, warnings int
+	// mark is how many diagnostics there were before the current term.
+	mark int
+	// templateErlang is what Erlang says of the first term that template marks
+	// spoil.
+	templateErlang string
 }
 
 func (r *reader) read() {
@@ -142,7 +148,7 @@ func (r *reader) read() {
 	r.end = len(src)
 	r.file = r.f.Name
 	r.line, r.bol = 1, 0
-	r.inserted = -1
+	r.insertAt = -1
 	if n := bytes.Count(src, []byte{'%'}); n > 0 {
 		r.f.Comments = make([]Comment, 0, n)
 	}
@@ -154,11 +160,13 @@ func (r *reader) read() {
 		r.nonchr = nonchar(r.s) >= 0
 	}
 	r.lint = r.warn
-	r.parser.odd = r.warnBinary
+	r.odd, r.joined, r.twice = r.warnBinary, r.warnJoined, r.warnKeys
+	r.warnCoding()
 
 	r.lex()
 	for r.tok.kind != kEOF && r.faults < r.lim.faults {
 		start := r.before()
+		r.mark = len(r.diags)
 		if t := r.term(); t != nil && r.tok.kind == kDot {
 			r.f.Terms = append(r.f.Terms, t)
 			r.lex()
@@ -166,6 +174,8 @@ func (r *reader) read() {
 		}
 		r.recover(start)
 	}
+	r.template()
+	slices.SortStableFunc(r.f.Fixes, func(a, b Fix) int { return a.Start - b.Start })
 	r.f.Comments = slices.Clip(r.f.Comments)
 }
 
@@ -184,6 +194,8 @@ func firstInvalid(s string) int {
 func (r *reader) add(d diag.Diagnostic) {
 	if d.Severity == diag.Error {
 		r.faults++
+	} else {
+		r.warnings++
 	}
 	r.diags.Add(d)
 }

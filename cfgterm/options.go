@@ -7,7 +7,7 @@ const (
 	DefaultMaxDepth  = 1000     // brackets open at the same time
 	DefaultMaxDigits = 10000    // digits of one number
 	DefaultMaxBinary = 16 << 20 // bytes of one binary
-	DefaultMaxFaults = 100      // errors reported of one file
+	DefaultMaxFaults = 100      // errors reported of one file, and as many warnings
 )
 
 type limits struct {
@@ -40,5 +40,6 @@ func MaxDigits(n int) Option { return func(l *limits) { l.digits = n } }
 // write.
 func MaxBinary(bytes int) Option { return func(l *limits) { l.binary = bytes } }
 
-// MaxFaults sets after how many errors reading stops. At least one is reported.
+// MaxFaults sets after how many errors reading stops, and how many warnings are
+// reported. At least one is.
 func MaxFaults(n int) Option { return func(l *limits) { l.faults = max(n, 1) } }

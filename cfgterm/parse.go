@@ -33,13 +33,17 @@ type parser struct {
 	// plain is true after a term that was an unsigned number, perhaps in
 	// parentheses: only such a term may have a sign before it.
 	plain bool
+	// inList is true while the innermost bracket is that of a list.
+	inList bool
 	// over is set when a bound was crossed.
 	over bool
 
-	// skip and insert are the repairs that are in force: commas not to be seen,
-	// and places before which a comma is to be seen. Nil most of the time.
-	skip, insert map[int]bool
-	inserted     int // the place before which a comma was just seen
+	// insert are the tokens that are missing before a byte and are to be seen
+	// there, while a term is read whose faults were reported. Nil most of the
+	// time.
+	insert   map[int][]kind
+	inserted int // how many of them were seen
+	insertAt int // before which byte
 
 	atoms    slab[Atom]
 	ints     slab[Int]
@@ -53,7 +57,10 @@ type parser struct {
 	elems    []Term // space for the elements of lists and tuples
 
 	bits bitWriter
-	odd  func(kind binaryOddity, start, end int)
+	// hooks for warnings; nil if nobody wants them
+	odd    func(kind binaryOddity, start, end int)
+	joined func(first, second token)
+	twice  func(key Term)
 }
 
 // A place is a state of the scanner between two tokens.
@@ -67,8 +74,8 @@ func (p *parser) before() place {
 // goTo continues reading at a place, with the first token after it.
 func (p *parser) goTo(at place) {
 	p.pos, p.line, p.bol = at.pos, at.line, at.bol
-	p.depth, p.stack, p.over = 0, p.stack[:0], false
-	p.inserted = -1
+	p.depth, p.stack, p.over, p.inList = 0, p.stack[:0], false, false
+	p.insertAt, p.inserted = -1, 0
 	if p.comments != nil {
 		c := *p.comments
 		for len(c) > 0 && c[len(c)-1].At.Start >= at.pos {
@@ -79,19 +86,21 @@ func (p *parser) goTo(at place) {
 	p.lex()
 }
 
-// next reads the next token, through the repairs if there are any.
+// next reads the next token, or one that was found to be missing before it.
 func (p *parser) next() {
 	p.lex()
-	if p.skip == nil && p.insert == nil {
+	if p.insert == nil {
 		return
 	}
-	for p.skip[p.tok.start] && p.tok.kind == kComma {
-		p.lex()
+	if p.insertAt != p.tok.start {
+		p.insertAt, p.inserted = p.tok.start, 0
 	}
-	if p.insert[p.tok.start] && p.inserted != p.tok.start {
-		p.inserted = p.tok.start
-		p.pos, p.line, p.bol = p.tok.start, p.tok.line, p.tok.start-p.tok.col+1
-		p.tok.kind, p.tok.end = kComma, p.tok.start
+	if list := p.insert[p.tok.start]; p.inserted < len(list) {
+		k := list[p.inserted]
+		p.inserted++
+		at := p.before()
+		p.pos, p.line, p.bol = at.pos, at.line, at.bol
+		p.tok.kind, p.tok.end = k, p.tok.start
 	}
 }
 
@@ -176,10 +185,15 @@ func (p *parser) str() Term {
 	p.at(&v.Node, t.start, t.line, t.col, t.end)
 	v.Text = t.text
 	p.plain = false
+	first := token{start: t.start, end: t.end}
 	p.next()
 	if t.kind == kString {
 		text := []byte(v.Text)
 		for t.kind == kString {
+			if p.joined != nil {
+				p.joined(first, *t)
+			}
+			first = token{start: t.start, end: t.end}
 			text = append(text, t.text...)
 			v.At.End = t.end
 			p.next()
@@ -212,6 +226,8 @@ func (p *parser) tuple() Term {
 	if !p.enter() {
 		return nil
 	}
+	list := p.inList
+	p.inList = false
 	p.next()
 	mark := len(p.stack)
 	if t.kind != kRBrace {
@@ -230,6 +246,7 @@ func (p *parser) tuple() Term {
 			return nil
 		}
 	}
+	p.inList = list
 	v := p.tuples.next()
 	v.Elems = p.seal(mark)
 	p.at(&v.Node, start, line, col, t.end)
@@ -245,6 +262,8 @@ func (p *parser) list() Term {
 	if !p.enter() {
 		return nil
 	}
+	list := p.inList
+	p.inList = true
 	p.next()
 	mark := len(p.stack)
 	var tail Term
@@ -280,6 +299,7 @@ func (p *parser) list() Term {
 		p.stack = append(p.stack, items...)
 		tail = nil
 	}
+	p.inList = list
 	v := p.lists.next()
 	v.Elems = p.seal(mark)
 	v.Tail = tail
@@ -361,7 +381,7 @@ func (p *parser) mapTerm() Term {
 		if t.kind != kRBrace {
 			return nil
 		}
-		v.Pairs = lastOfEach(v.Pairs)
+		v.Pairs = p.lastOfEach(v.Pairs)
 	}
 	p.at(&v.Node, start, line, col, t.end)
 	p.depth--
@@ -371,23 +391,25 @@ func (p *parser) mapTerm() Term {
 }
 
 // lastOfEach drops the pairs whose key comes again later.
-func lastOfEach(pairs []Pair) []Pair {
+func (p *parser) lastOfEach(pairs []Pair) []Pair {
 	if len(pairs) < 2 {
 		return pairs
 	}
 	last := make(map[string]int, len(pairs))
 	keys := make([]string, len(pairs))
-	for i, p := range pairs {
-		keys[i] = string(appendKey(nil, p.Key))
+	for i := range pairs {
+		keys[i] = string(appendKey(nil, pairs[i].Key))
 		last[keys[i]] = i
 	}
 	if len(last) == len(pairs) {
 		return pairs
 	}
 	out := pairs[:0]
-	for i, p := range pairs {
+	for i, pair := range pairs {
 		if last[keys[i]] == i {
-			out = append(out, p)
+			out = append(out, pair)
+		} else if p.twice != nil {
+			p.twice(pair.Key)
 		}
 	}
 	return out
@@ -434,6 +456,8 @@ func (p *parser) binary() Term {
 	if !p.enter() {
 		return nil
 	}
+	list := p.inList
+	p.inList = false
 	p.next()
 	w := p.bits // a nested binary must not write into this one
 	p.bits = bitWriter{}
@@ -452,6 +476,7 @@ func (p *parser) binary() Term {
 			return nil
 		}
 	}
+	p.inList = list
 	v := p.binaries.next()
 	v.Bytes = append([]byte(nil), w.b...)
 	v.Bits = w.n
@@ -490,14 +515,12 @@ func (s *segType) set(name string, unit int64, hasUnit bool) bool {
 	switch name {
 	case "integer", "float", "utf8", "utf16", "utf32":
 		return put(&s.kind, name)
-	case "binary", "bytes":
+	case "binary":
 		return put(&s.kind, "binary")
+	case "bytes":
+		return s.set("unit", 8, true) && put(&s.kind, "binary")
 	case "bitstring", "bits":
-		if s.unit != 0 && s.unit != 1 {
-			return false
-		}
-		s.unit = 1
-		return put(&s.kind, "binary")
+		return s.set("unit", 1, true) && put(&s.kind, "binary")
 	case "signed", "unsigned":
 		return put(&s.signed, name)
 	case "big", "little", "native":
@@ -696,7 +719,7 @@ func (p *parser) put(w *bitWriter, v Term, size int64, st segType, start int) bo
 				w.putInt(int64(r), bits, little)
 			}
 			if odd {
-				p.odd(oddText, start, end)
+				p.notice(oddText, start, end)
 			}
 			return true
 		case *Int:
@@ -704,7 +727,7 @@ func (p *parser) put(w *bitWriter, v Term, size int64, st segType, start int) bo
 				return false
 			}
 			if !v.fits(bits) {
-				p.odd(oddCut, start, end)
+				p.notice(oddCut, start, end)
 			}
 			if v.Big != nil {
 				w.putBig(v.Big, bits, little)
@@ -714,6 +737,12 @@ func (p *parser) put(w *bitWriter, v Term, size int64, st segType, start int) bo
 			return true
 		}
 		return false
+	}
+}
+
+func (p *parser) notice(odd binaryOddity, start, end int) {
+	if p.odd != nil {
+		p.odd(odd, start, end)
 	}
 }
 

@@ -47,6 +47,8 @@ const (
 	oddSeparate               // digit separator
 	oddWide                   // atom with characters above U+00FF
 	oddTriple                 // """
+	oddReserved               // an atom that is a reserved word from OTP 27 on
+	oddLines                  // a quoted text over several lines
 )
 
 // rune decodes the character at i, which is below the end.
@@ -84,7 +86,7 @@ func (p *scanner) part(a, b int) string {
 
 // fail makes the current token a scan error.
 func (p *scanner) fail(code string, start, end, line int, erlang string) {
-	if end == p.end && end < len(p.s) && (code == codeNumber || code == codeAtom || code == codeLimit) {
+	if end == p.end && end < len(p.s) && !strings.HasPrefix(erlang, "illegal base") && (code == codeNumber || code == codeAtom || code == codeLimit) {
 		// More of the number or name may follow in what cannot be read.
 		code, start, end, line, erlang = codeEncoding, p.end, p.end+1, p.line, "cannot translate from UTF-8"
 	}
@@ -300,6 +302,9 @@ func (p *scanner) name(pos int) {
 		t.kind = kVar
 	default:
 		t.kind = keyword(t.text)
+		if t.kind == kAtom && len(t.text) < 6 && (t.text == "maybe" || t.text == "else") {
+			p.lint(oddReserved, pos, i)
+		}
 	}
 }
 
@@ -364,6 +369,9 @@ func (p *scanner) quoted(pos int, q byte) {
 	i++
 	t.end = i
 	p.pos = i
+	if p.line != t.line {
+		p.lint(oddLines, pos, i)
+	}
 	if q == '"' {
 		t.kind = kString
 		if i-pos == 2 && i < end && s[i] == '"' {

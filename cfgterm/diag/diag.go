@@ -123,6 +123,8 @@ func (l *List) Sort() {
 			cmp.Compare(order[a.Span.File], order[b.Span.File]),
 			cmp.Compare(a.Span.Start, b.Span.Start),
 			cmp.Compare(a.Severity, b.Severity),
+			cmp.Compare(a.Code, b.Code),
+			cmp.Compare(a.Summary, b.Summary),
 		)
 	})
 	*l = slices.CompactFunc(*l, func(a, b Diagnostic) bool {
