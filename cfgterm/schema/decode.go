@@ -196,8 +196,12 @@ func (t *Table[T]) decode(ctx *Context, opts cfgterm.Term, kind Kind) (*T, *Resu
 		if err := t.Whole.set(r, v, opts); err != nil {
 			t.report(r, kind, t.WholeDoc, opts, err)
 		}
+		shown := opts
+		if t.Whole.mask != nil {
+			shown = t.Whole.mask(opts)
+		}
 		res.Origins = append(res.Origins, Origin{
-			Option: t.WholeDoc.Name, From: FromFile, Span: opts.Span(), Value: cfgterm.Format(opts), Nested: r.nested,
+			Option: t.WholeDoc.Name, From: FromFile, Span: opts.Span(), Value: cfgterm.Format(shown), Nested: r.nested,
 		})
 		t.check(ctx, v, res, opts.Span())
 		return v, res

@@ -229,6 +229,8 @@ type Entry struct {
 	Secret                  bool
 	// Whole: the options are this one term.
 	Whole bool
+	// AtomIsTrue: the bare atom means {Name, true}.
+	AtomIsTrue bool
 	// Nested lists the options of a value that is a list of options.
 	Nested []Entry
 	// Refers says that the value names an access rule or shaper.
@@ -283,6 +285,7 @@ func (t *Table[T]) Entries() []Entry {
 	es := make([]Entry, len(t.Options))
 	for i := range t.Options {
 		es[i] = t.Options[i].entry()
+		es[i].AtomIsTrue = t.proplist()
 	}
 	return es
 }

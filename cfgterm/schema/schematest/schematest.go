@@ -102,13 +102,24 @@ func write(e schema.Entry, name string) string {
 	}
 }
 
+// aList is any proper list.
+var aList = schema.New("a list", func(r *schema.Reader, t cfgterm.Term) (string, error) {
+	if _, ok := cfgterm.Items(t); !ok {
+		return "", r.Want(t, "a list")
+	}
+	return cfgterm.Format(t), nil
+})
+
+// anything stands for the tables of other owners.
 var anything = func(kind schema.Kind, name cfgterm.Term) (schema.Schema, *diag.Diagnostic) {
 	n, ok := cfgterm.AtomName(name)
 	if !ok {
 		return nil, &diag.Diagnostic{Severity: diag.Error, Code: "LSN003", Span: name.Span(), Summary: "no such module"}
 	}
-	type none struct{}
-	return &schema.Table[none]{Name: n, Kind: kind}, nil
+	return &schema.Table[string]{
+		Name: n, Kind: kind, WholeDoc: &schema.Option[string]{Name: "options", Bad: schema.Refused},
+		Whole: schema.Field(aList, func(s *string) *string { return s }),
+	}, nil
 }
 
 func values(t *testing.T, s schema.Schema, e schema.Entry, minimal string) {
@@ -161,16 +172,15 @@ func values(t *testing.T, s schema.Schema, e schema.Entry, minimal string) {
 	if !anyCode(res.Diags, "013", "TRM004") {
 		t.Errorf("an option written twice is not reported")
 	}
-	proplist := s.TableKind() == schema.Module
 	switch {
-	case e.Form == schema.Bare && !proplist:
+	case e.Form == schema.Bare && !e.AtomIsTrue:
 		got, res := s.DecodeAny(ctx, list(t, minimal, "{"+e.Name+", true}"))
 		if !anyCode(res.Diags, "012", "TRM005") || !e.Required && !reflect.DeepEqual(got, plain) {
 			t.Errorf("{%s, true} is not reported and ignored", e.Name)
 		}
 	case e.Form != schema.Bare:
 		_, res := s.DecodeAny(ctx, list(t, minimal, e.Name))
-		if !anyCode(res.Diags, "012", "TRM005", "014", "015", "TRM006", "TRM007") && e.Bad != schema.AnyValue && !strings.Contains(e.Shape, "true") && !proplist {
+		if !anyCode(res.Diags, "012", "TRM005", "014", "015", "TRM006", "TRM007") && e.Bad != schema.AnyValue && !strings.Contains(e.Shape, "true") && !e.AtomIsTrue {
 			t.Errorf("the atom %s alone is not reported", e.Name)
 		}
 	}

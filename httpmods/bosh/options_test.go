@@ -1,0 +1,12 @@
+package bosh
+
+import (
+	"testing"
+
+	"meerkat/cfgterm/schema/schematest"
+)
+
+func TestOptions(t *testing.T) {
+	schematest.Run(t, Table(), "[]")
+	schematest.Run(t, ModuleTable(), "[]")
+}

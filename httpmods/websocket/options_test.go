@@ -1,0 +1,11 @@
+package websocket
+
+import (
+	"testing"
+
+	"meerkat/cfgterm/schema/schematest"
+)
+
+func TestOptions(t *testing.T) {
+	schematest.Run(t, Table(), "[]")
+}
