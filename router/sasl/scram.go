@@ -29,6 +29,8 @@ type scram struct {
 	nonce    string // client's and server's
 	messages string // client-first-bare "," server-first, the head of AuthMessage
 	begun    bool
+
+	serverNonce string // our part of the nonce when a test sets it
 }
 
 var b64 = base64.StdEncoding
@@ -103,7 +105,11 @@ func (x *scram) first(ctx context.Context, in string) ([]byte, *Failure) {
 	rand.Read(random[:])
 	out := make([]byte, 0, len(nonce)+b64.EncodedLen(nonceSize)+b64.EncodedLen(len(x.keys.Salt))+20)
 	out = append(append(out, "r="...), nonce...)
-	out = b64.AppendEncode(out, random[:])
+	if x.serverNonce == "" {
+		out = b64.AppendEncode(out, random[:])
+	} else {
+		out = append(out, x.serverNonce...)
+	}
 	end := len(out)
 	out = b64.AppendEncode(append(out, ",s="...), x.keys.Salt)
 	out = strconv.AppendInt(append(out, ",i="...), int64(x.keys.Iterations), 10)

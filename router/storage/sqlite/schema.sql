@@ -13,7 +13,8 @@ CREATE TABLE last (
     seconds  int NOT NULL,
     state    text NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX i_last_seconds ON last (seconds);
+-- The reference's index on seconds is left out: it would double the cost of
+-- every logout, for administration commands that may as well read the table.
 
 CREATE TABLE rosterusers (
     username     varchar(250) NOT NULL,

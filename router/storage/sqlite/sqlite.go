@@ -264,7 +264,8 @@ func check(ctx context.Context, file string) error {
 // version reads the version of the tables, 0 for a file without any.
 func version(ctx context.Context, q interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}) (int, error) {
+},
+) (int, error) {
 	var version, id, tables int
 	for _, r := range []struct {
 		text string
