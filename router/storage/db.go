@@ -224,7 +224,8 @@ func (d *DB) fail(statement string, err error) error {
 	return &Error{Database: d.name, Statement: statement, Err: err, dialect: d.dialect}
 }
 
-// Row implements Querier on the reading side.
+// Row implements Querier on the reading side. A statement that changes data and
+// returns rows (UPDATE … RETURNING) belongs into a Tx.
 func (d *DB) Row(ctx context.Context, query string, args []any, dest ...any) (found bool, err error) {
 	return d.row(ctx, d.r, query, args, dest)
 }
@@ -259,7 +260,7 @@ func (d *DB) scanned(query string, err error) (bool, error) {
 	return false, d.fail(query, err)
 }
 
-// Rows implements Querier on the reading side. The connection is taken until
+// Rows implements Querier on the reading side, as Row. The connection is taken until
 // the last row was handed out: each must not run statements on the same DB.
 func (d *DB) Rows(ctx context.Context, query string, args []any, each func(Scanner) error) error {
 	if err := d.enter(ctx, d.r); err != nil {

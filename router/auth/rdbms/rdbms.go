@@ -94,7 +94,10 @@ func (m *Method) Name() string { return m.o.Name }
 func (m *Method) Store() auth.Store { return m.o.Format }
 
 // Serves implements auth.Method: keys of any hash can be made of a plain
-// password, SCRAM records have those they were made with.
+// password, SCRAM records have those they were made with. Accounts whose record
+// is older than the options are not looked at: with plain passwords now and
+// SHA-1 records from before, their clients fail with SCRAM-SHA-256, so whoever
+// lists it in sasl_mechanisms sets new passwords for them or leaves it out.
 func (m *Method) Serves(h auth.Hash) bool {
 	return m.o.Format == auth.StorePlain || slices.Contains(m.o.Hashes, h)
 }

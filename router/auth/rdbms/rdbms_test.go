@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -480,6 +481,38 @@ func TestConcurrentUse(t *testing.T) {
 		check(t, m, u.(string), fmt.Sprint("pw", w), true)
 		return true
 	})
+}
+
+// Who does not exist, or is not converted yet, takes as long to refuse as who
+// does: otherwise the time tells which names exist. Without the derivation it
+// would take a thousandth.
+func TestRefusalsTakeTheSameTime(t *testing.T) {
+	db := openTest(t, false)
+	derive := auth.NewDeriver(auth.DeriverOptions{})
+	if err := New(db, derive, quick(auth.StorePlain)).Register(t.Context(), "plain", "pw"); err != nil {
+		t.Fatal(err)
+	}
+	m := New(db, derive, Options{Format: auth.StoreSCRAM, Iterations: 20_000})
+	if err := m.Register(t.Context(), "scram", "pw"); err != nil {
+		t.Fatal(err)
+	}
+	fastest := func(user string) time.Duration {
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			if ok, err := m.Check(t.Context(), user, "wrong"); ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	want := fastest("scram")
+	for _, user := range []string{"plain", "nobody"} {
+		if got := fastest(user); got < want/10 {
+			t.Errorf("%s was refused in %v, an account with keys in %v", user, got, want)
+		}
+	}
 }
 
 func benchMethod(b *testing.B, format auth.Store, shared bool) *Method {
