@@ -30,18 +30,18 @@ func appendElements(dst []byte, els []*xml.Element) []byte {
 }
 
 // Result returns the answer to an IQ: type result, the request's id and the
-// payload. Addresses are the packet's business, and xml:lang is not copied, as
-// in the reference.
+// payload. Addresses are the packet's business, xml:lang is not copied, and a
+// request without an id is answered with an empty one, as in the reference.
 func Result(req *Stanza, payload ...*xml.Element) *Stanza {
 	st := New(IQ, "result", req.ID, payload...)
-	st.hasID = req.hasID
+	st.hasID = true
 	return st
 }
 
 // ResultRaw is Result for a payload that is XML already; see FromRaw.
 func ResultRaw(req *Stanza, payload string) *Stanza {
 	st := FromRaw(IQ, "result", req.ID, payload)
-	st.hasID = req.hasID
+	st.hasID = true
 	return st
 }
 

@@ -1,26 +1,14 @@
 package stanza
 
-// MongooseIM 2.0.1 writes some attributes without a value. Scripts may match on
-// them, so they stay.
-
-// WithEmptyID returns s with id=” if it has no id: so are requests without one
-// answered before a session is open.
-func (s *Stanza) WithEmptyID() *Stanza {
-	if s.hasID {
-		return s
-	}
-	c := s.copy()
-	c.hasID = true
-	return c
-}
-
-// WithEmptyFrom returns s with from=”, for a Packet without From: so is the
-// removal of an account answered.
+// WithEmptyFrom returns s with an attribute from that has no value, written
+// where a Packet has no From: so does MongooseIM 2.0.1 answer the removal of an
+// account, and scripts may match on it.
 func (s *Stanza) WithEmptyFrom() *Stanza {
 	c := s.copy()
-	c.attrs += " from=''"
+	c.From, c.emptyFrom = "", true
 	return c
 }
 
-// Size returns about how many bytes the stanza takes on the wire and in memory.
+// Size returns about how many bytes the stanza takes on the wire and in memory,
+// for queues that are bounded in bytes.
 func (s *Stanza) Size() int { return len(s.content) + len(s.attrs) + 128 }

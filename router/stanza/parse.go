@@ -53,25 +53,24 @@ func (p *Parser) ParseString(text string) (st *Stanza, el *xml.Element, size int
 	if st.childSpace != "" && st.childSpace == st.namespace() {
 		st.childSpace = ""
 	}
-	for i := range sc.Attrs {
-		a := &sc.Attrs[i]
-		switch a.Name {
+	for i := range sc.Attrs() {
+		switch sc.AttrName(i) {
 		case "xmlns":
 		case "to":
-			st.To = a.Value
+			st.To = sc.AttrValue(i)
 		case "from":
-			st.From = a.Value
+			st.From = sc.AttrValue(i)
 		case "type":
-			st.Type = a.Value
+			st.Type = sc.AttrValue(i)
 		case "id":
-			st.ID, st.hasID = a.Value, true
+			st.ID, st.hasID = sc.AttrValue(i), true
 		case "xml:lang":
-			st.Lang = a.Value
+			st.Lang = sc.AttrValue(i)
 		default:
 			if st.attrs == "" {
-				st.attrs = text[a.From:a.To]
+				st.attrs = sc.AttrText(i)
 			} else {
-				st.attrs += text[a.From:a.To]
+				st.attrs += sc.AttrText(i)
 			}
 		}
 	}

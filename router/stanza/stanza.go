@@ -52,11 +52,12 @@ type Stanza struct {
 	// not be read.
 	From, To string
 
-	hasID   bool
-	scanned bool   // counts, children, childSpace and childName are known
-	attrs   string // all other attributes as written, each after a blank
-	content string // what is between the tags, clean
-	space   string // the namespace it came in, for the tree
+	hasID     bool
+	emptyFrom bool   // from='' is written where there is no address
+	scanned   bool   // counts, children, childSpace and childName are known
+	attrs     string // all other attributes as written, each after a blank
+	content   string // what is between the tags, clean
+	space     string // the namespace it came in, for the tree
 
 	children              int
 	childSpace, childName string
@@ -76,7 +77,7 @@ func (s *Stanza) Content() string { return s.content }
 func (s *Stanza) copy() *Stanza {
 	return &Stanza{
 		Kind: s.Kind, Type: s.Type, ID: s.ID, Lang: s.Lang, From: s.From, To: s.To,
-		hasID: s.hasID, scanned: s.scanned, attrs: s.attrs, content: s.content, space: s.space,
+		hasID: s.hasID, emptyFrom: s.emptyFrom, scanned: s.scanned, attrs: s.attrs, content: s.content, space: s.space,
 		children: s.children, childSpace: s.childSpace, childName: s.childName, counts: s.counts,
 	}
 }
@@ -111,7 +112,7 @@ func (s *Stanza) appendTo(dst []byte, from, to string, o Options) []byte {
 	if o.Namespace != "" {
 		dst = appendAttr(dst, " xmlns='", o.Namespace)
 	}
-	if from != "" {
+	if from != "" || s.emptyFrom {
 		dst = appendAttr(dst, " from='", from)
 	}
 	if to != "" {

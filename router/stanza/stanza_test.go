@@ -257,7 +257,10 @@ func TestBuild(t *testing.T) {
 		{"result", Result(req, query()), "<iq type='result' id='7'><query xmlns='jabber:iq:version'><name>&lt;M&gt;</name></query></iq>"},
 		{"empty result", Result(req), "<iq type='result' id='7'/>"},
 		{"raw result", ResultRaw(req, "<a xmlns='u'/>"), "<iq type='result' id='7'><a xmlns='u'/></iq>"},
-		{"result without id", Result(noID), "<iq type='result'/>"},
+		{"result without id", Result(noID), "<iq type='result' id=''/>"},
+		{"raw result without id", ResultRaw(noID, "<a/>"), "<iq type='result' id=''><a/></iq>"},
+		{"error without id", ErrorReplyEmpty(noID, BadRequest).WithChildren(), "<iq type='error'/>"},
+		{"empty from", Result(req).WithEmptyFrom(), "<iq from='' type='result' id='7'/>"},
 		{"result with an empty id", Result(emptyID), "<iq type='result' id=''/>"},
 		{"type", msg.WithType("error").WithChildren(), "<message type='error' id='1'/>"},
 		{"no type", req.WithType("").WithChildren(), "<iq from='alice@localhost/a' to='localhost' id='7' xml:lang='de' x='y'/>"},
@@ -272,6 +275,12 @@ func TestBuild(t *testing.T) {
 		if got := tt.st.String(); got != tt.want {
 			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
 		}
+	}
+	if got := string(Result(req).WithEmptyFrom().AppendTo(nil, alice, bob, Options{})); got != "<iq from='alice@localhost/a' to='bob@localhost/b' type='result' id='7'/>" {
+		t.Errorf("with an empty from and an address: %s", got)
+	}
+	if n := msg.Size(); n < len(msg.Content()) {
+		t.Errorf("size %d", n)
 	}
 	if msg.WithLang("") != msg || msg.WithType("") != msg {
 		t.Error("a stanza that stays the same is copied")

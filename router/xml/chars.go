@@ -14,6 +14,7 @@ const (
 	forbidden // control characters
 	high      // 0xEF: may begin U+FFFE or U+FFFF
 	blank     // TAB, LF inside an attribute value: becomes a space
+	quotes    // ' and " inside an attribute value: one of them ends it
 )
 
 var textClass, valueClass [256]uint8
@@ -42,6 +43,8 @@ func init() {
 			textClass[c], valueClass[c] = forbidden, forbidden
 		case c == '<':
 			textClass[c], valueClass[c] = markup, markup
+		case c == '\'' || c == '"':
+			valueClass[c] = quotes
 		case c == '&':
 			textClass[c], valueClass[c] = ampersand, ampersand
 		case c == '>':

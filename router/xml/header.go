@@ -33,13 +33,16 @@ func ParseHeader(raw []byte) (*Header, error) {
 	if end != len(text) {
 		return nil, malformed("something follows the tag", end)
 	}
-	h := &Header{Name: s.Name, Prefix: s.Prefix, Space: s.Space, Attrs: make([]Attr, len(s.Attrs))}
+	h := &Header{Name: s.Name, Prefix: s.Prefix, Space: s.Space, Attrs: make([]Attr, s.Attrs())}
 	h.Size = len(h.Name) + 2
 	if h.Prefix != "" {
 		h.Size += len(h.Prefix) + 1
 	}
-	for i := range s.Attrs {
-		a := s.Attrs[i].Attr
+	for i := range h.Attrs {
+		a := Attr{Name: s.AttrName(i), Value: s.AttrValue(i)}
+		if p := prefixOf(a.Name); p != "" && p != "xmlns" {
+			a.Space, _ = s.lookup(p)
+		}
 		h.Attrs[i] = a
 		h.Size += len(a.Name) + len(a.Value) + 4
 		if a.Name == "xmlns" {

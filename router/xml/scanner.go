@@ -22,29 +22,25 @@ func (a *Attr) IsDeclaration() bool {
 	return strings.HasPrefix(a.Name, "xmlns") && (len(a.Name) == 5 || a.Name[5] == ':')
 }
 
-// RawAttr is an attribute of the root with its place in the text.
-type RawAttr struct {
-	Attr
-	// From and To delimit the attribute with the white space before it;
-	// ValueFrom and ValueTo the value without its quotes.
-	From, ValueFrom, ValueTo, To int
-	// Plain tells that the value stands in the text as it is: no references,
-	// nothing normalised, no single quote.
-	Plain bool
+// attrSpan is an attribute as places in the text. It holds no pointers, so
+// that scanning costs the garbage collector nothing.
+type attrSpan struct {
+	from, nameFrom, nameTo int32 // from: the white space before the name
+	valueFrom, valueTo, to int32 // the value without its quotes
+	colon                  int32 // place of the name's colon, -1 without one
+	literal                bool  // the value stands in the text as it is
+	declaration            bool  // "xmlns" or "xmlns:p"
 }
 
 // A Scanner reads the text of one complete element in a single pass. It checks
 // all that XML 1.0 and its namespaces ask for, resolves no entity but the five,
-// and allocates only where an attribute of the root holds references. Its
-// fields are the result; they are valid until the next Scan, the strings in
-// them for ever: they are parts of the text.
+// and allocates nothing. Its fields are the result; they are valid until the
+// next Scan, the strings in them for ever: they are parts of the text.
 //
 // A Scanner is not safe for concurrent use.
 type Scanner struct {
 	// Name is the root's name without its prefix, Space its namespace.
 	Name, Prefix, Space string
-	// Attrs are the root's attributes, declarations too, in their order.
-	Attrs []RawAttr
 	// ContentFrom and ContentTo delimit what stands between the root's tags;
 	// they are equal for an empty element.
 	ContentFrom, ContentTo int
@@ -73,7 +69,9 @@ type Scanner struct {
 	outer    *Context
 	open     []openTag
 	bindings []binding
-	attrs    []RawAttr // of the tag under way, if it is not the root's
+	root     []attrSpan // attributes of the root
+	attrs    []attrSpan // attributes of the tag under way, if it is another
+	spaces   []string   // namespaces of the attributes in checkAttrs
 	seen     map[[2]string]struct{}
 }
 
@@ -97,11 +95,58 @@ func (s *Scanner) Scan(text string, outer *Context) error {
 }
 
 func (s *Scanner) reset(text string, outer *Context) {
-	*s = Scanner{
-		Attrs: s.Attrs[:0], Clean: true,
-		text: text, outer: outer,
-		open: s.open[:0], bindings: s.bindings[:0], attrs: s.attrs[:0], seen: s.seen,
+	s.text, s.outer = text, outer
+	s.Name, s.Prefix, s.Space = "", "", ""
+	s.ContentFrom, s.ContentTo, s.Size = 0, 0, 0
+	s.Children, s.ChildName, s.ChildSpace = 0, "", ""
+	s.Elements, s.AttrCount, s.Texts = 0, 0, 0
+	s.Text, s.Clean = false, true
+	s.open, s.root = s.open[:0], s.root[:0]
+	if len(s.bindings) > 0 {
+		s.bindings = s.bindings[:0]
 	}
+}
+
+// Release forgets the text, so that a Scanner that waits in a pool does not
+// keep it in memory, nor more memory than is usual.
+func (s *Scanner) Release() {
+	s.reset("", nil)
+	clear(s.bindings[:cap(s.bindings)])
+	clear(s.spaces[:cap(s.spaces)])
+	if s.seen != nil {
+		clear(s.seen)
+	}
+	if cap(s.root)+cap(s.attrs) > 1024 {
+		s.root, s.attrs, s.spaces, s.seen = nil, nil, nil, nil
+	}
+}
+
+// Attrs counts the root's attributes, declarations included.
+func (s *Scanner) Attrs() int { return len(s.root) }
+
+// AttrName returns the name of the root's i-th attribute as written.
+func (s *Scanner) AttrName(i int) string {
+	a := &s.root[i]
+	return s.text[a.nameFrom:a.nameTo]
+}
+
+// AttrValue returns the value of the root's i-th attribute, decoded. It
+// allocates only if it holds references or line ends.
+func (s *Scanner) AttrValue(i int) string { return s.value(&s.root[i]) }
+
+// AttrText returns the root's i-th attribute as written, with the white space
+// before it.
+func (s *Scanner) AttrText(i int) string {
+	a := &s.root[i]
+	return s.text[a.from:a.to]
+}
+
+func (s *Scanner) value(a *attrSpan) string {
+	v := s.text[a.valueFrom:a.valueTo]
+	if a.literal {
+		return v
+	}
+	return decodeValue(v)
 }
 
 func (s *Scanner) scan() error {
@@ -311,17 +356,17 @@ func (s *Scanner) startTag(i int) (int, error) {
 	root := s.Elements == 0
 	s.Elements++
 	nameFrom := i + 1
-	i, colon, err := s.name(nameFrom)
+	nameTo, nameColon, err := s.name(nameFrom)
 	if err != nil {
-		return i, err
+		return nameTo, err
 	}
-	nameTo := i
+	i, colon := nameTo, 0
 	outside := len(s.bindings)
 	attrs := s.attrs[:0]
 	if root {
-		attrs = s.Attrs[:0]
+		attrs = s.root[:0]
 	}
-	prefixed := 0
+	prefixed := false
 	own, ownSpace := false, ""
 
 	for {
@@ -341,13 +386,11 @@ func (s *Scanner) startTag(i int) (int, error) {
 		if i == before {
 			return i, malformed("no white space before an attribute", i)
 		}
-		var a RawAttr
-		a.From = before
-		var end, acolon int
-		if end, acolon, err = s.name(i); err != nil {
+		from := i
+		var end int
+		if end, colon, err = s.name(i); err != nil {
 			return i, err
 		}
-		a.Name = text[i:end]
 		i = end
 		for i < len(text) && isSpace(text[i]) {
 			s.Clean = s.Clean && text[i] != '\r'
@@ -366,37 +409,38 @@ func (s *Scanner) startTag(i int) (int, error) {
 		}
 		quote := text[i]
 		i++
-		a.ValueFrom = i
-		a.Plain = true
-		size := 0
+		valueFrom := i
+		literal := true
 		for {
-			for i < len(text) && valueClass[text[i]] == plain && text[i] != quote {
+			for i < len(text) && valueClass[text[i]] == plain {
 				i++
 			}
 			if i == len(text) {
-				return i, malformed("attribute value does not end", a.ValueFrom)
+				return i, malformed("attribute value does not end", valueFrom)
 			}
 			if text[i] == quote {
 				break
 			}
 			switch valueClass[text[i]] {
+			case quotes:
+				i++
 			case ampersand:
 				r, n := reference(text[i:])
 				if n == 0 {
 					return i, malformed("bad reference", i)
 				}
-				size += utf8.RuneLen(r) - n
+				s.Size += utf8.RuneLen(r) - n
 				i += n
-				a.Plain = false
+				literal = false
 			case newline:
 				s.Clean = false
 				if i+1 < len(text) && text[i+1] == '\n' {
-					size--
+					s.Size--
 				}
-				a.Plain = false
+				literal = false
 				i++
 			case blank:
-				a.Plain = false
+				literal = false
 				i++
 			case high:
 				if noncharacter(text[i:]) {
@@ -409,41 +453,38 @@ func (s *Scanner) startTag(i int) (int, error) {
 				return i, malformed("forbidden character", i)
 			}
 		}
-		a.ValueTo = i
+		attrs = append(attrs, attrSpan{
+			from: int32(before), nameFrom: int32(from), nameTo: int32(end), colon: int32(colon),
+			valueFrom: int32(valueFrom), valueTo: int32(i), to: int32(i + 1), literal: literal,
+		})
+		s.Size += (end - from) + (i - valueFrom) + 4
 		i++
-		a.To = i
-		s.Size += len(a.Name) + (a.ValueTo - a.ValueFrom) + size + 4
 
-		declaration := a.Name == "xmlns" || acolon >= 0 && strings.HasPrefix(a.Name, "xmlns:")
-		if root || declaration {
-			if a.Plain {
-				a.Value = text[a.ValueFrom:a.ValueTo]
-				if quote == '"' && strings.IndexByte(a.Value, '\'') >= 0 {
-					a.Plain = false
-				}
-			} else {
-				a.Value = decodeValue(text[a.ValueFrom:a.ValueTo])
+		if name := text[from:end]; colon < 0 && name == "xmlns" {
+			a := &attrs[len(attrs)-1]
+			a.declaration = true
+			own, ownSpace = true, s.value(a)
+			if ownSpace == NamespaceXML || ownSpace == NamespaceXMLNS {
+				return i, malformed("reserved namespace", from)
 			}
-		}
-		switch {
-		case a.Name == "xmlns":
-			if a.Value == NamespaceXML || a.Value == NamespaceXMLNS {
-				return i, malformed("reserved namespace", a.From)
-			}
-			own, ownSpace = true, a.Value
 			s.AttrCount--
-		case declaration:
-			if err := s.bind(a.Name[len("xmlns:"):], a.Value); err != nil {
+		} else if colon >= 0 && text[from:colon] == "xmlns" {
+			a := &attrs[len(attrs)-1]
+			a.declaration = true
+			if err := s.bind(text[colon+1:end], s.value(a), from); err != nil {
 				return i, err
 			}
-		case acolon >= 0:
-			prefixed++
+		} else if colon >= 0 {
+			prefixed = true
 		}
-		attrs = append(attrs, a)
 	}
 	s.AttrCount += len(attrs)
-
-	if len(attrs) > 1 || prefixed > 0 {
+	if root {
+		s.root = attrs
+	} else {
+		s.attrs = attrs
+	}
+	if len(attrs) > 1 || prefixed {
 		if err := s.checkAttrs(attrs, prefixed); err != nil {
 			return i, err
 		}
@@ -451,8 +492,8 @@ func (s *Scanner) startTag(i int) (int, error) {
 
 	name, prefix, elemSpace := text[nameFrom:nameTo], "", ownSpace
 	local := name
-	if colon >= 0 {
-		prefix, local = text[nameFrom:colon], text[colon+1:nameTo]
+	if nameColon >= 0 {
+		prefix, local = text[nameFrom:nameColon], text[nameColon+1:nameTo]
 		var ok bool
 		if elemSpace, ok = s.lookup(prefix); !ok || prefix == "xmlns" {
 			return i, malformed("unbound prefix", nameFrom)
@@ -460,13 +501,11 @@ func (s *Scanner) startTag(i int) (int, error) {
 	}
 	switch {
 	case root:
-		s.Attrs = attrs
 		s.Name, s.Prefix, s.Space = local, prefix, elemSpace
-		if colon < 0 && !own && s.outer != nil {
+		if nameColon < 0 && !own && s.outer != nil {
 			s.Space = s.outer.Default
 		}
 	default:
-		s.attrs = attrs
 		parent := &s.open[len(s.open)-1]
 		parent.filled = true
 		if len(s.open) == 1 {
@@ -501,14 +540,14 @@ func (s *Scanner) startTag(i int) (int, error) {
 }
 
 // bind adds a declaration.
-func (s *Scanner) bind(prefix, space string) error {
+func (s *Scanner) bind(prefix, space string, at int) error {
 	switch {
 	case space == "":
-		return malformed("prefix bound to nothing", 0)
+		return malformed("prefix bound to nothing", at)
 	case prefix == "xmlns" || space == NamespaceXMLNS || (prefix == "xml") != (space == NamespaceXML):
-		return malformed("reserved prefix or namespace", 0)
+		return malformed("reserved prefix or namespace", at)
 	case len(s.bindings) >= maxBindings:
-		return &Error{kind: ErrTooDeep, reason: "too many prefixes"}
+		return &Error{kind: ErrTooDeep, reason: "too many prefixes", offset: at}
 	}
 	s.bindings = append(s.bindings, binding{prefix, space})
 	return nil
@@ -538,26 +577,40 @@ const manyAttrs = 16
 
 // checkAttrs resolves the prefixes of a tag's attributes and refuses two
 // attributes of one name.
-func (s *Scanner) checkAttrs(attrs []RawAttr, prefixed int) error {
-	if prefixed > 0 {
-		for i := range attrs {
-			a := &attrs[i]
-			colon := strings.IndexByte(a.Name, ':')
-			if colon < 0 || a.IsDeclaration() {
-				continue
-			}
-			var ok bool
-			if a.Space, ok = s.lookup(a.Name[:colon]); !ok {
-				return malformed("unbound prefix", a.From)
-			}
-		}
-	}
+func (s *Scanner) checkAttrs(attrs []attrSpan, prefixed bool) error {
+	text := s.text
+	twice := func(i int) error { return malformed("attribute given twice", int(attrs[i].nameFrom)) }
 	if len(attrs) <= manyAttrs {
 		for i := 1; i < len(attrs); i++ {
-			for j := range i {
-				if len(attrs[i].Name) == len(attrs[j].Name) && attrs[i].Name == attrs[j].Name ||
-					attrs[i].Space != "" && attrs[i].Space == attrs[j].Space && attrs[i].Local() == attrs[j].Local() {
-					return malformed("attribute given twice", attrs[i].From)
+			name := text[attrs[i].nameFrom:attrs[i].nameTo]
+			for j := range attrs[:i] {
+				if text[attrs[j].nameFrom:attrs[j].nameTo] == name {
+					return twice(i)
+				}
+			}
+		}
+		if !prefixed {
+			return nil
+		}
+	}
+	spaces := s.spaces[:0]
+	for i := range attrs {
+		a, space := &attrs[i], ""
+		if a.colon >= 0 && !a.declaration {
+			var ok bool
+			if space, ok = s.lookup(text[a.nameFrom:a.colon]); !ok {
+				return malformed("unbound prefix", int(a.nameFrom))
+			}
+		}
+		spaces = append(spaces, space)
+	}
+	s.spaces = spaces
+	if len(attrs) <= manyAttrs {
+		for i := 1; i < len(attrs); i++ {
+			for j := range attrs[:i] {
+				if spaces[i] != "" && spaces[i] == spaces[j] &&
+					text[attrs[i].colon+1:attrs[i].nameTo] == text[attrs[j].colon+1:attrs[j].nameTo] {
+					return twice(i)
 				}
 			}
 		}
@@ -568,12 +621,12 @@ func (s *Scanner) checkAttrs(attrs []RawAttr, prefixed int) error {
 	}
 	clear(s.seen)
 	for i := range attrs {
-		key := [2]string{attrs[i].Space, attrs[i].Name}
+		key := [2]string{spaces[i], text[attrs[i].nameFrom:attrs[i].nameTo]}
 		if key[0] != "" {
-			key[1] = attrs[i].Local()
+			key[1] = text[attrs[i].colon+1 : attrs[i].nameTo]
 		}
-		if _, twice := s.seen[key]; twice {
-			return malformed("attribute given twice", attrs[i].From)
+		if _, ok := s.seen[key]; ok {
+			return twice(i)
 		}
 		s.seen[key] = struct{}{}
 	}
@@ -725,18 +778,4 @@ func decodeText(v string) string {
 		}
 	}
 	return string(b)
-}
-
-// Release forgets the text, so that a Scanner that waits in a pool does not
-// keep it in memory.
-func (s *Scanner) Release() {
-	attrs, bindings, own := s.Attrs[:cap(s.Attrs)], s.bindings[:cap(s.bindings)], s.attrs[:cap(s.attrs)]
-	clear(attrs)
-	clear(bindings)
-	clear(own)
-	clear(s.seen)
-	s.reset("", nil)
-	if cap(attrs)+cap(own) > 1024 {
-		s.Attrs, s.attrs = nil, nil
-	}
 }
