@@ -61,7 +61,10 @@ func benchFramer(b *testing.B, text string, each func(raw []byte)) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	b.ResetTimer()
-	for n := 0; n < b.N; {
+	before := cpuTime(b)
+	n := 0
+	defer func() { b.ReportMetric(float64(cpuTime(b)-before)/float64(n), "cpu-ns/op") }()
+	for n < b.N {
 		for at := 0; at < len(data); at += 4096 {
 			f.Push(data[at:min(at+4096, len(data))])
 			for {

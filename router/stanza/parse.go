@@ -46,9 +46,9 @@ func (p *Parser) ParseString(text string) (st *Stanza, el *xml.Element, size int
 	st = &Stanza{
 		Kind: kind, scanned: true,
 		content:  text[sc.ContentFrom:sc.ContentTo],
-		children: sc.Children, childSpace: sc.ChildSpace, childName: sc.ChildName,
-		counts: xml.Counts{Elements: sc.Elements, Attrs: sc.AttrCount, Texts: sc.Texts},
-		space:  sc.Space,
+		children: int32(sc.Children), childSpace: sc.ChildSpace, childName: sc.ChildName,
+		counts: sc.Counts(),
+		space:  originOf(sc.Space),
 	}
 	if st.childSpace != "" && st.childSpace == st.namespace() {
 		st.childSpace = ""
@@ -117,7 +117,7 @@ func FromElement(e *xml.Element) (st *Stanza, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	st = &Stanza{Kind: kind, space: NSClient}
+	st = &Stanza{Kind: kind}
 	var attrs []byte
 	for i := range e.Attrs {
 		a := &e.Attrs[i]

@@ -52,15 +52,14 @@ type Stanza struct {
 	// not be read.
 	From, To string
 
-	hasID     bool
-	emptyFrom bool   // from='' is written where there is no address
-	scanned   bool   // counts, children, childSpace and childName are known
-	attrs     string // all other attributes as written, each after a blank
-	content   string // what is between the tags, clean
-	space     string // the namespace it came in, for the tree
-
-	children              int
+	hasID                 bool
+	emptyFrom             bool   // from='' is written where there is no address
+	scanned               bool   // counts, children, childSpace and childName are known
+	space                 origin // the namespace it came in, for the tree
+	attrs                 string // all other attributes as written, each after a blank
+	content               string // what is between the tags, clean
 	childSpace, childName string
+	children              int32
 	counts                xml.Counts
 
 	tree atomic.Pointer[xml.Element]
@@ -161,7 +160,7 @@ func (s *Stanza) Element() *xml.Element {
 			// Only FromRaw and AddRaw can bring this about.
 			text, n = s.withContent("").String(), xml.Counts{Elements: 1}
 		} else {
-			n = xml.Counts{Elements: sc.Elements, Attrs: sc.AttrCount, Texts: sc.Texts}
+			n = sc.Counts()
 		}
 	}
 	e := xml.ParseClean(text, s.namespace(), n, true)
@@ -171,11 +170,29 @@ func (s *Stanza) Element() *xml.Element {
 	return e
 }
 
-func (s *Stanza) namespace() string {
-	if s.space == "" {
-		return NSClient
+// origin is one of the namespaces that stanzas come in. What came in another
+// one, or in none, is taken for a client's.
+type origin uint8
+
+const (
+	fromClient origin = iota
+	fromServer
+	fromComponent
+)
+
+func originOf(space string) origin {
+	switch space {
+	case NSServer:
+		return fromServer
+	case NSComponent:
+		return fromComponent
 	}
-	return s.space
+	return fromClient
+}
+
+// namespace returns the namespace in which the stanza's children are its own.
+func (s *Stanza) namespace() string {
+	return [...]string{NSClient, NSServer, NSComponent}[s.space]
 }
 
 // Payload returns namespace and name of the first child element, and how many
@@ -183,7 +200,7 @@ func (s *Stanza) namespace() string {
 // builds no tree for a stanza that was parsed.
 func (s *Stanza) Payload() (space, name string, n int) {
 	if s.scanned {
-		return s.childSpace, s.childName, s.children
+		return s.childSpace, s.childName, int(s.children)
 	}
 	for c := range s.Element().Elements() {
 		if n++; n == 1 {

@@ -286,11 +286,11 @@ func Parse(text string, outer *Context) (*Element, error) {
 			return nil, err
 		}
 	}
-	return b.build(text, def, Counts{b.scanner.Elements, b.scanner.AttrCount, b.scanner.Texts}, false), nil
+	return b.build(text, def, b.scanner.Counts(), false), nil
 }
 
 // Counts says how large a tree will be, as a Scanner counts.
-type Counts struct{ Elements, Attrs, Texts int }
+type Counts struct{ Elements, Attrs, Texts int32 }
 
 // ParseClean reads text that a Scanner has found to be well-formed and clean
 // into a tree, with the counts it gave; it checks nothing. If relative is set,

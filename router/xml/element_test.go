@@ -286,7 +286,7 @@ func checkElement(t interface {
 	if err := s.Scan(text, outer); err != nil {
 		t.Fatalf("%q: %v", text, err)
 	}
-	size, clean, counts := s.Size, s.Clean, Counts{s.Elements, s.AttrCount, s.Texts}
+	size, clean, counts := s.Size, s.Clean, s.Counts()
 
 	// The framer finds the same element.
 	if got := tokens(Documents, Limits{}, text); len(got) != 1 || got[0] != "Whole "+text {
@@ -305,7 +305,7 @@ func checkElement(t interface {
 	if clean && norm != text {
 		t.Fatalf("%q: is clean and normalised to %q", text, norm)
 	}
-	if clean && (Counts{s.Elements, s.AttrCount, s.Texts}) != counts {
+	if clean && s.Counts() != counts {
 		t.Fatalf("%q: counts %v", text, counts)
 	}
 	if again := Normalize(norm, def); again != norm {

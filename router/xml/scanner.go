@@ -121,6 +121,11 @@ func (s *Scanner) Release() {
 	}
 }
 
+// Counts returns what ParseClean wants to know about the text.
+func (s *Scanner) Counts() Counts {
+	return Counts{int32(s.Elements), int32(s.AttrCount), int32(s.Texts)}
+}
+
 // Attrs counts the root's attributes, declarations included.
 func (s *Scanner) Attrs() int { return len(s.root) }
 
