@@ -37,6 +37,15 @@ func (p *Parser) ParseString(text string) (st *Stanza, el *xml.Element, size int
 		el, err = xml.Parse(text, p.Context)
 		return nil, el, size, err
 	}
+	if sc.Prefix != "" {
+		// The default namespace inside may be another than the stanza's, so
+		// the content cannot go below a start tag without the prefix as it is.
+		if el, err = xml.Parse(text, p.Context); err != nil {
+			return nil, nil, 0, err
+		}
+		st, _ = FromElement(el)
+		return st, nil, size, nil
+	}
 	if !sc.Clean {
 		text = xml.Normalize(text, p.Context)
 		if err := sc.Scan(text, p.Context); err != nil {
@@ -117,11 +126,12 @@ func FromElement(e *xml.Element) (st *Stanza, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	st = &Stanza{Kind: kind}
+	st = &Stanza{Kind: kind, space: originOf(e.Space)}
 	var attrs []byte
 	for i := range e.Attrs {
 		a := &e.Attrs[i]
 		switch a.Name {
+		case "xmlns":
 		case "to":
 			st.To = a.Value
 		case "from":

@@ -71,6 +71,7 @@ func TestPassOn(t *testing.T) {
 		{"other attributes", "<message a='1' to='x' b=\"2'\" id='3' c='&lt;' type='chat'/>", "<message from='alice@localhost/a' to='bob@localhost/b' type='chat' id='3' a='1' b=\"2'\" c='&lt;'/>"},
 		{"prefix from the header", "<message><stream:x/></message>", "<message from='alice@localhost/a' to='bob@localhost/b'><stream:x xmlns:stream='http://etherx.jabber.org/streams'/></message>"},
 		{"prefixed root", "<c:message xmlns:c='jabber:client'><c:body/></c:message>", "<message from='alice@localhost/a' to='bob@localhost/b' xmlns:c='jabber:client'><c:body/></message>"},
+		{"prefixed root, another default", "<c:message xmlns:c='jabber:client' xmlns='urn:foo' id='1'><x/>t<c:y><z/></c:y></c:message>", "<message from='alice@localhost/a' to='bob@localhost/b' id='1' xmlns:c='jabber:client'><x xmlns='urn:foo'/>t<c:y><z xmlns='urn:foo'/></c:y></message>"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -417,6 +418,13 @@ func TestFromElement(t *testing.T) {
 		t.Fatal(err)
 	}
 	if st, _ := FromElement(server); st.String() != "<presence>t<show/></presence>" {
+		t.Errorf("got %v", st)
+	}
+	none, err := xml.Parse("<presence xmlns='' id='1'/>", streamContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, _ := FromElement(none); st.String() != "<presence id='1'/>" {
 		t.Errorf("got %v", st)
 	}
 	if st, _ := FromElement(xml.New("", "iq")); st.String() != "<iq/>" {

@@ -2,6 +2,7 @@ package xml
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"sync"
 )
@@ -135,7 +136,7 @@ func (f *Framer) SetLimits(limits Limits) { f.limits = limits }
 
 func (f *Framer) maxBytes() int {
 	if f.limits.Bytes > 0 {
-		return f.limits.Bytes
+		return min(f.limits.Bytes, math.MaxInt32)
 	}
 	return hardCap
 }

@@ -336,6 +336,42 @@ func TestFramerClosed(t *testing.T) {
 	}
 }
 
+// TestFramerBody reads BOSH bodies: the start tag is a header of its own, and
+// the body is complete when it is closed and nothing is pending.
+func TestFramerBody(t *testing.T) {
+	f := NewFramer(Stream, Limits{})
+	for _, tt := range []struct {
+		in   string
+		want string
+		ok   bool
+	}{
+		{"<body xmlns='http://jabber.org/protocol/httpbind' rid='1'/>", "Open,Close", true},
+		{"\n<body rid='2'><iq xmlns='jabber:client'/> text <iq/></body>\n", "Open,Whole,Whole,Close", true},
+		{"<body rid='3'><iq/>", "Open,Whole", false},
+		{"<body rid='4'><iq></body>", "Open,error", false},
+		{"<body rid='5'", "", false},
+		{"", "", false},
+	} {
+		f.Discard()
+		f.Push([]byte(tt.in))
+		var got []string
+		for {
+			tok, err := f.Next()
+			if err != nil {
+				got = append(got, "error")
+				break
+			}
+			if tok.Kind == None {
+				break
+			}
+			got = append(got, tok.Kind.String())
+		}
+		if strings.Join(got, ",") != tt.want || f.Closed() != tt.ok {
+			t.Errorf("%q: got %s, closed %v", tt.in, strings.Join(got, ","), f.Closed())
+		}
+	}
+}
+
 func TestFramerInPlace(t *testing.T) {
 	data := []byte(open + "<a>x</a><b/>")
 	f := NewFramer(Stream, Limits{})

@@ -1,6 +1,7 @@
 package xml
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -88,6 +89,9 @@ type binding struct{ prefix, space string }
 // an *Error.
 func (s *Scanner) Scan(text string, outer *Context) error {
 	s.reset(text, outer)
+	if len(text) > math.MaxInt32 { // places in the text are 32 bits wide
+		return errTooBig
+	}
 	if !utf8.ValidString(text) {
 		return malformed("not UTF-8", 0)
 	}
