@@ -147,6 +147,9 @@ func (d *DB) enter(ctx context.Context, p *pool) error {
 	if d.closed.Load() {
 		return ErrClosed
 	}
+	if !d.dialect.Local {
+		beforeWait(ctx)
+	}
 	select {
 	case p.slots <- struct{}{}:
 		if d.closed.Load() {
@@ -155,6 +158,9 @@ func (d *DB) enter(ctx context.Context, p *pool) error {
 		}
 		return nil
 	default:
+	}
+	if d.dialect.Local {
+		beforeWait(ctx)
 	}
 	defer p.waiting.Add(-1)
 	if p.waiting.Add(1) > p.maxWaiting {
