@@ -2,9 +2,9 @@ package cfgterm
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"meerkat/cfgterm/diag"
@@ -98,26 +98,34 @@ func Parse(name string, src []byte, o ...Option) (*File, diag.List) {
 	return f, r.diags
 }
 
-// ParseTerm reads one term. The final dot may be left out. The error of a wrong
-// text is a *diag.Diagnostic.
+// ParseTerm reads one term. The final dot may be left out. If the text is not
+// one term the error wraps the *diag.Diagnostic that says why.
 func ParseTerm(text string) (Term, error) {
-	f, list := Parse("", []byte(text+" ."))
-	if f.Erlang == "" && len(f.Terms) == 1 {
+	f, list := Parse("", []byte(text))
+	if len(f.Terms) != 1 || list.HasErrors() {
+		if g, more := Parse("", []byte(text+" .")); !strings.HasSuffix(strings.TrimSpace(text), ".") {
+			f, list = g, more
+		}
+	}
+	if len(f.Terms) == 1 && !list.HasErrors() {
 		return f.Terms[0], nil
 	}
-	if g, _ := Parse("", []byte(text)); g.Erlang == "" && len(g.Terms) == 1 {
-		return g.Terms[0], nil
+	for i := range list {
+		if list[i].Severity == diag.Error {
+			return nil, &termError{&list[i]}
+		}
 	}
-	if err := list.Err(); err != nil {
-		return nil, fmt.Errorf("read term: %w", err)
-	}
-	if f.Erlang == "" {
-		return nil, fmt.Errorf("read term: %w", errCount)
-	}
-	return nil, fmt.Errorf("read term: %s", f.Erlang)
+	return nil, fmt.Errorf("read term: %d terms in place of one", len(f.Terms))
 }
 
-var errCount = errors.New("not exactly one term")
+// termError is a diagnostic about a text without a file name.
+type termError struct{ d *diag.Diagnostic }
+
+func (e *termError) Error() string {
+	return fmt.Sprintf("read term: %d:%d: %s", e.d.Span.Line, e.d.Span.Col, e.d.Summary)
+}
+
+func (e *termError) Unwrap() error { return e.d }
 
 // reader turns a file into terms and diagnostics.
 type reader struct {

@@ -33,6 +33,8 @@ type parser struct {
 	// plain is true after a term that was an unsigned number, perhaps in
 	// parentheses: only such a term may have a sign before it.
 	plain bool
+	// closed is the end of the last closing parenthesis.
+	closed int
 	// inList is true while the innermost bracket is that of a list.
 	inList bool
 	// over is set when a bound was crossed.
@@ -160,6 +162,7 @@ func (p *parser) term() Term {
 			return nil
 		}
 		p.depth--
+		p.closed = t.end
 		p.next()
 		return v
 	case kFun:
@@ -320,22 +323,27 @@ func (p *parser) signed() Term {
 	default:
 		return nil
 	}
+	paren := t.kind == kLParen
 	v := p.term()
 	if v == nil || !p.plain {
 		return nil
 	}
 	p.plain = false
+	end := v.Span().End
+	if paren {
+		end = p.closed
+	}
 	switch v := v.(type) {
 	case *Int:
 		if minus {
 			v.negate()
 		}
-		p.at(&v.Node, start, line, col, v.At.End)
+		p.at(&v.Node, start, line, col, end)
 	case *Float:
 		if minus {
 			v.F = -v.F
 		}
-		p.at(&v.Node, start, line, col, v.At.End)
+		p.at(&v.Node, start, line, col, end)
 	}
 	return v
 }
