@@ -178,6 +178,22 @@ type occurrence struct {
 	value cfgterm.Term
 }
 
+// owner is the name of the owner in diagnostics, "" at the top level.
+func (t *Table[T]) owner() string {
+	if t.Plain {
+		return ""
+	}
+	return t.Name
+}
+
+// of names an option with its owner; the top level owns without being named.
+func (t *Table[T]) of(option string) string {
+	if t.Plain {
+		return option
+	}
+	return option + " of " + t.Name
+}
+
 // Decode reads a list of options. It returns the settings, with defaults for what
 // is absent or skipped, and the Result; both are never nil. Values that the list
 // gives wrongly are reported in Result.Diags.
@@ -192,7 +208,7 @@ func (t *Table[T]) decode(ctx *Context, opts cfgterm.Term, kind Kind) (*T, *Resu
 	v, res := new(T), &Result{named: map[string]bool{}, at: opts.Span()}
 	c := codesOf(kind)
 	if t.Whole.set != nil {
-		r := &Reader{ctx: ctx, res: res, kind: kind, owner: t.Name, option: t.Name}
+		r := &Reader{ctx: ctx, res: res, kind: kind, owner: t.owner(), option: t.Name}
 		if err := t.Whole.set(r, v, opts); err != nil {
 			t.report(r, kind, t.WholeDoc, opts, err)
 		}
@@ -286,7 +302,7 @@ func (t *Table[T]) collect(res *Result, items []cfgterm.Term, c codes) map[*Opti
 		}
 		res.Diags.Add(diag.Diagnostic{
 			Severity: diag.Info, Code: c.synonym, Span: occ.elem.Span(),
-			Summary: fmt.Sprintf("%s of %s is taken as %s; 2.0.1 did not read it under that name", occ.name, t.Name, o.Name),
+			Summary: fmt.Sprintf("%s is taken as %s; 2.0.1 did not read it under that name", t.of(occ.name), o.Name),
 			Help:    "write " + o.Name,
 		})
 	}
@@ -398,7 +414,7 @@ func (t *Table[T]) option(ctx *Context, v *T, res *Result, o *Option[T], occ *oc
 		t.absent(ctx, v, res, o, kind)
 		return
 	}
-	r := &Reader{ctx: ctx, res: res, kind: kind, owner: t.Name, option: occ.name}
+	r := &Reader{ctx: ctx, res: res, kind: kind, owner: t.owner(), option: occ.name}
 	if o.Unserved != "" {
 		// A wrong value is reported all the same; the value is thrown away.
 		var scratch T
@@ -406,7 +422,7 @@ func (t *Table[T]) option(ctx *Context, v *T, res *Result, o *Option[T], occ *oc
 			t.report(r, kind, o, occ.value, err)
 		} else if err == nil {
 			res.missing(ctx, CodeMissingOption, occ.elem.Span(),
-				fmt.Sprintf("option %s of %s", occ.name, t.Name), o.Unserved)
+				"option "+t.of(occ.name), o.Unserved)
 		}
 		t.absent(ctx, v, res, o, kind)
 		return
@@ -425,7 +441,7 @@ func (t *Table[T]) option(ctx *Context, v *T, res *Result, o *Option[T], occ *oc
 		if o.NoEffect != "" {
 			res.Diags.Add(diag.Diagnostic{
 				Severity: diag.Info, Code: c.noEffect, Span: occ.elem.Span(),
-				Summary: fmt.Sprintf("option %s of %s has no effect: %s", occ.name, t.Name, o.NoEffect),
+				Summary: fmt.Sprintf("option %s has no effect: %s", t.of(occ.name), o.NoEffect),
 			})
 		}
 		return
@@ -445,7 +461,7 @@ func (t *Table[T]) option(ctx *Context, v *T, res *Result, o *Option[T], occ *oc
 
 // trial is a reader whose notes nobody sees.
 func (t *Table[T]) trial(ctx *Context, o *Option[T]) *Reader {
-	return &Reader{ctx: ctx, res: &Result{}, kind: t.Kind, owner: t.Name, option: o.Name, trial: true}
+	return &Reader{ctx: ctx, res: &Result{}, kind: t.Kind, owner: t.owner(), option: o.Name, trial: true}
 }
 
 // absent gives an option its default.
@@ -489,7 +505,7 @@ func (t *Table[T]) absent(ctx *Context, v *T, res *Result, o *Option[T], kind Ki
 				if !o.Quiet {
 					res.Diags.Add(diag.Diagnostic{
 						Severity: diag.Info, Code: codesOf(kind).differs, Span: res.at,
-						Summary: fmt.Sprintf("%s of %s is not given: %s, as documented; 2.0.1 took %s", o.Name, t.Name, o.Default, source),
+						Summary: fmt.Sprintf("%s is not given: %s, as documented; 2.0.1 took %s", t.of(o.Name), o.Default, source),
 						Help:    "write the one that you want; --defaults source takes all defaults of 2.0.1",
 					})
 				}
@@ -521,14 +537,17 @@ func (t *Table[T]) report(r *Reader, kind Kind, o *Option[T], value cfgterm.Term
 	if o.Bad == Refused {
 		d.Severity, d.Code = diag.Error, c.refused
 	}
+	if o.Code != "" {
+		d.Code = o.Code
+	}
 	hide := o.Secret || o.Value.mask != nil
 	var m *mismatch
 	switch {
 	case !errors.As(err, &m):
-		d.Summary = fmt.Sprintf("%s of %s: %v", r.option, t.Name, err)
+		d.Summary = fmt.Sprintf("%s: %v", t.of(r.option), err)
 	case m.why != "":
 		d.Span = m.at.Span()
-		d.Summary = fmt.Sprintf("%s of %s: %s", r.option, t.Name, m.why)
+		d.Summary = fmt.Sprintf("%s: %s", t.of(r.option), m.why)
 	default:
 		got := describe(m.at)
 		if hide {
@@ -536,10 +555,13 @@ func (t *Table[T]) report(r *Reader, kind Kind, o *Option[T], value cfgterm.Term
 		}
 		d.Span = m.at.Span()
 		if m.at == value {
-			d.Summary = fmt.Sprintf("%s of %s must be %s, not %s", r.option, t.Name, m.want, got)
+			d.Summary = fmt.Sprintf("%s must be %s, not %s", t.of(r.option), m.want, got)
 		} else {
-			d.Summary = fmt.Sprintf("in %s of %s: must be %s, not %s", r.option, t.Name, m.want, got)
+			d.Summary = fmt.Sprintf("in %s: must be %s, not %s", t.of(r.option), m.want, got)
 		}
+	}
+	if m != nil && m.code != "" {
+		d.Code = m.code
 	}
 	if d.Severity == diag.Warning {
 		d.Summary += ": ignored"

@@ -141,6 +141,8 @@ type Option[T any] struct {
 	// the value that counts then, if that is not the default.
 	Bad     Bad
 	BadTerm string
+	// Code is the code of a wrong value, if it has one of its own.
+	Code string
 	// NoEffect, if not empty, says why the option does nothing. It is accepted
 	// and checked; an info says the reason.
 	NoEffect string
@@ -177,6 +179,9 @@ type Table[T any] struct {
 	// Proplist says that a bare atom K in the list means {K, true}, as in the
 	// options of modules. Tables of kind Module are proplists without it.
 	Proplist bool
+	// Plain says that diagnostics name the options without the owner: those of
+	// the top level.
+	Plain bool
 	// Strict says that 2.0.1 refused a tuple with an unknown key in this list.
 	Strict  bool
 	Options []Option[T]
@@ -229,6 +234,8 @@ type Entry struct {
 	Secret                  bool
 	// Whole: the options are this one term.
 	Whole bool
+	// Restricted: this build serves some of the values only.
+	Restricted bool
 	// AtomIsTrue: the bare atom means {Name, true}.
 	AtomIsTrue bool
 	// Nested lists the options of a value that is a list of options.
@@ -259,7 +266,7 @@ func (o *Option[T]) entry() Entry {
 		Default: o.Default, Source: o.Source, Absent: o.Absent, Inherit: o.Inherit, Required: o.Required,
 		Example: o.Example, Doc: o.Doc, Since: o.Since, Until: o.Until, TOML: o.TOML,
 		Effect: o.Effect, Bad: o.Bad, BadTerm: o.BadTerm, NoEffect: o.NoEffect, Unserved: o.Unserved,
-		Secret: o.Secret, Nested: o.Value.nested(), Refers: o.Value.refers,
+		Secret: o.Secret, Nested: o.Value.nested(), Refers: o.Value.refers, Restricted: o.Value.some,
 	}
 }
 

@@ -27,6 +27,7 @@ type Type[V any] struct {
 	mask   func(cfgterm.Term) cfgterm.Term // nil: nothing in it is secret
 	nested func() []Entry                  // nil: no list of options
 	refers RefKind
+	some   bool // made by Serve
 }
 
 // New makes a type of its own. shape completes the sentence "must be ...": "a
@@ -104,6 +105,7 @@ type Value[T any] struct {
 	mask   func(cfgterm.Term) cfgterm.Term
 	sub    func() []Entry
 	refers RefKind
+	some   bool
 	loader bool
 }
 
@@ -117,7 +119,7 @@ func (v Value[T]) nested() []Entry {
 // Field stores a value of type t in the field that at points to.
 func Field[T, V any](t Type[V], at func(*T) *V) Value[T] {
 	return Value[T]{
-		shape: t.shape, mask: t.mask, sub: t.nested, refers: t.refers,
+		shape: t.shape, mask: t.mask, sub: t.nested, refers: t.refers, some: t.some,
 		set: func(r *Reader, dst *T, term cfgterm.Term) error {
 			v, err := t.read(r, term)
 			if err == nil {
@@ -137,7 +139,7 @@ func Flag[T any](at func(*T) *bool) Value[T] {
 // has no effect; the option says why in NoEffect.
 func Unused[T, V any](t Type[V]) Value[T] {
 	return Value[T]{
-		shape: t.shape, mask: t.mask, sub: t.nested, refers: t.refers,
+		shape: t.shape, mask: t.mask, sub: t.nested, refers: t.refers, some: t.some,
 		set: func(r *Reader, _ *T, term cfgterm.Term) error {
 			_, err := t.read(r, term)
 			return err
@@ -159,6 +161,7 @@ type mismatch struct {
 	at   cfgterm.Term
 	want string
 	why  string
+	code string // overrides the code of the option
 }
 
 func (m *mismatch) Error() string {
@@ -190,6 +193,14 @@ type Reader struct {
 	nested []Origin
 }
 
+// what names the option with its owner.
+func (r *Reader) what() string {
+	if r.owner == "" {
+		return r.option
+	}
+	return r.option + " of " + r.owner
+}
+
 // Context returns the circumstances of the decoding.
 func (r *Reader) Context() *Context { return r.ctx }
 
@@ -203,6 +214,19 @@ func (r *Reader) Want(t cfgterm.Term, want string) error {
 // why is a sentence about it, without full stop.
 func (r *Reader) Wrong(t cfgterm.Term, format string, args ...any) error {
 	return &mismatch{at: t, why: fmt.Sprintf(format, args...)}
+}
+
+// WrongCode is Wrong with a code of its own.
+func (r *Reader) WrongCode(code string, t cfgterm.Term, format string, args ...any) error {
+	return &mismatch{at: t, why: fmt.Sprintf(format, args...), code: code}
+}
+
+// Skip reports, as a warning, that 2.0.1 ignored the value, and returns the error
+// that leaves it out. It is for options of which some wrong values are ignored and
+// others refused.
+func (r *Reader) Skip(t cfgterm.Term, summary, help string) error {
+	r.Odd(t, summary, help)
+	return errLeftOut
 }
 
 // Missing reports that the file asks for something that this build does not serve
@@ -454,6 +478,7 @@ func oneOf(words []string) string {
 // value that t accepts is reported as not served by this build.
 func Serve[V comparable](t Type[V], served ...V) Type[V] {
 	inner := t.read
+	t.some = true
 	t.read = func(r *Reader, term cfgterm.Term) (V, error) {
 		v, err := inner(r, term)
 		if err == nil && !slices.Contains(served, v) {
@@ -462,7 +487,7 @@ func Serve[V comparable](t Type[V], served ...V) Type[V] {
 			for i, s := range served {
 				words[i] = fmt.Sprint(s)
 			}
-			return zero, r.Missing(term, fmt.Sprintf("the value %v of %s", v, r.option),
+			return zero, r.Missing(term, fmt.Sprintf("the value %v of %s", v, r.what()),
 				"this build serves "+strings.Join(words, ", "))
 		}
 		return v, err
@@ -539,7 +564,7 @@ func file(late bool) Type[string] {
 			}
 			r.res.Diags.Add(diag.Diagnostic{
 				Severity: sev, Code: CodeFile, Span: term.Span(),
-				Summary: fmt.Sprintf("%s of %s cannot be read: %v", r.option, r.owner, err),
+				Summary: fmt.Sprintf("%s cannot be read: %v", r.what(), err),
 				Help:    "relative paths count from the directory in which the server is started",
 				Erlang:  "There is a problem in the configuration: the specified file is not readable: " + s,
 			})
@@ -625,7 +650,7 @@ func ruleType(k RefKind, shape string) Type[string] {
 			if name, ok = cfgterm.Text(t); !ok || name == "" {
 				return "", r.Want(t, shape)
 			}
-			r.Odd(t, fmt.Sprintf("%s of %s is a name and is written without quotes: %s", r.option, r.owner,
+			r.Odd(t, fmt.Sprintf("%s is a name and is written without quotes: %s", r.what(),
 				cfgterm.FormatAtom(name)), "2.0.1 looked for a rule whose name is a string and found none")
 		}
 		if k.builtin(name) {
@@ -674,7 +699,7 @@ func List[V any](elem Type[V]) Type[[]V] {
 			return m
 		}
 	}
-	t.nested, t.refers = elem.nested, elem.refers
+	t.nested, t.refers, t.some = elem.nested, elem.refers, elem.some
 	return t
 }
 
@@ -722,6 +747,7 @@ func Either[V any](types ...Type[V]) Type[V] {
 		if t.refers != 0 {
 			e.refers = t.refers
 		}
+		e.some = e.some || t.some
 	}
 	if masked {
 		e.mask = func(t cfgterm.Term) cfgterm.Term {
@@ -740,7 +766,7 @@ func Either[V any](types ...Type[V]) Type[V] {
 // term; its text is a sentence about the value without full stop.
 func Convert[V, W any](t Type[V], f func(V) (W, error)) Type[W] {
 	return Type[W]{
-		shape: t.shape, mask: t.mask, nested: t.nested, refers: t.refers,
+		shape: t.shape, mask: t.mask, nested: t.nested, refers: t.refers, some: t.some,
 		read: func(r *Reader, term cfgterm.Term) (W, error) {
 			var zero W
 			v, err := t.read(r, term)
@@ -972,7 +998,7 @@ func TLSWords() Type[[]string] {
 					if near := Nearest(w, tlsWords); near != "" {
 						help = "did you mean " + near + "?"
 					}
-					r.Odd(t, fmt.Sprintf("%s of %s: the word %s is unknown: ignored", r.option, r.owner, w), help)
+					r.Odd(t, fmt.Sprintf("%s: the word %s is unknown: ignored", r.what(), w), help)
 					continue
 				}
 				words = append(words, w)
@@ -995,4 +1021,22 @@ var tlsWords = []string{
 	"ssleay_080_client_dh_bug", "sslref2_reuse_cert_type_bug", "tls_d5_bug", "tls_block_padding_bug",
 	"cisco_anyconnect", "cryptopro_tlsext_bug", "cookie_exchange", "ephemeral_rsa",
 	"pkcs1_check_1", "pkcs1_check_2",
+}
+
+// Read reads one term outside of any table: owner and option are the words for
+// diagnostics, bad and code as in Option. ok is false if there is no value; the
+// Result says why.
+func Read[V any](ctx *Context, kind Kind, owner, option string, t Type[V], bad Bad, code string, term cfgterm.Term) (v V, ok bool, res *Result) {
+	var out struct{ v V }
+	tab := &Table[struct{ v V }]{Name: owner, Kind: kind}
+	o := &Option[struct{ v V }]{Name: option, Value: Field(t, func(o *struct{ v V }) *V { return &o.v }), Bad: bad, Code: code}
+	res = &Result{named: map[string]bool{}, at: term.Span()}
+	r := &Reader{ctx: ctx, res: res, kind: kind, owner: owner, option: option}
+	err := o.Value.set(r, &out, term)
+	if err != nil {
+		tab.report(r, kind, o, term, err)
+		return v, false, res
+	}
+	res.Origins = []Origin{{Option: option, From: FromFile, Span: term.Span(), Value: o.show(term), Nested: r.nested}}
+	return out.v, true, res
 }
