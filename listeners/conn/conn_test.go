@@ -538,6 +538,13 @@ func TestCloseWakesReceive(t *testing.T) {
 				if _, err := c.Receive(); !errors.Is(err, net.ErrClosed) {
 					t.Errorf("second Receive: %v, want net.ErrClosed", err)
 				}
+				c.Release()
+				if err := c.StartTLS(serverConfig(t), time.Hour); err == nil {
+					t.Error("TLS started after the end")
+				}
+				if d := time.Since(begin); d > time.Second {
+					t.Errorf("the calls after the end took %v", d)
+				}
 				if err := c.SetReadDeadline(time.Now()); !errors.Is(err, net.ErrClosed) {
 					t.Errorf("SetReadDeadline: %v, want net.ErrClosed", err)
 				}

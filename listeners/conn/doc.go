@@ -43,6 +43,13 @@
 // small slices costs less than the second address the kernel would have to
 // map (writev is slower than copy and write below some 16 KiB).
 //
+// # Memory
+//
+// An idle connection costs some 3.9 KiB with its goroutine, 14.5 KiB under
+// TLS. crypto/tls keeps the buffer of the largest record that the peer sent,
+// so that one who once sent full records costs 34 KiB; there is no way to ask
+// for it back.
+//
 // # Ends
 //
 // A peer that takes nothing for the write time-out is dropped. MongooseIM

@@ -7,11 +7,14 @@ import "io"
 // reset, which destroys what the peer has not read yet: the stream error and
 // the end tag, of all things.
 func (c *Conn) linger() {
-	c.rmu.Lock() // the owner has left Receive or StartTLS
+	// Wait until the owner has left Receive or StartTLS. It will not read
+	// again, because it looks at the state before.
+	c.rmu.Lock()
 	c.mu.Lock()
 	c.lingering = true
 	c.lingerDeadline()
 	c.mu.Unlock()
+	c.rmu.Unlock()
 	left := lingerBytes
 	var end error
 	err := c.raw.Read(func(fd uintptr) bool {
@@ -32,7 +35,6 @@ func (c *Conn) linger() {
 		}
 		return true
 	})
-	c.rmu.Unlock()
 
 	c.mu.Lock()
 	c.readDone = true

@@ -36,7 +36,7 @@ type inner Conn
 // with an error that is os.ErrDeadlineExceeded if it takes longer than
 // timeout, and with net.ErrClosed if the connection is closed meanwhile.
 // After an error the connection is only good for closing; CloseAfterFlush lets
-// the peer see the alert.
+// the peer see the alert. A pause ends with the call.
 //
 // The handshake needs several KiB of stack. It runs in a goroutine of its own,
 // whose stack is given back, while the caller waits.
@@ -65,6 +65,7 @@ func (c *Conn) startTLS(tc *tls.Conn, timeout time.Duration) error {
 		return errors.New("start TLS: already started")
 	}
 	c.tls.Store(t)
+	c.pause.Store(0) // its deadline would end the handshake
 	err := c.applyDeadline()
 	c.mu.Unlock()
 	if err != nil {

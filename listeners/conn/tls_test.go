@@ -275,6 +275,15 @@ func TestHandshakeEnds(t *testing.T) {
 			t.Errorf("peer sees %v, want the alert", err)
 		}
 	})
+	t.Run("not by a pause", func(t *testing.T) {
+		c, cl := pair(t, Options{})
+		c.Pause(time.Nanosecond)
+		peer := startTLS(t, c, cl, nil, nil)
+		peer.Write([]byte("x"))
+		if p, err := c.Receive(); err != nil || string(p) != "x" {
+			t.Errorf("%q, %v", p, err)
+		}
+	})
 	t.Run("twice", func(t *testing.T) {
 		c, cl := pair(t, Options{})
 		startTLS(t, c, cl, nil, nil)
