@@ -29,6 +29,8 @@ type link interface {
 	// serve reads until the stream ends; it calls handle for each stanza and
 	// batch whenever all that was read is handled.
 	serve(handle func(stanza []byte), batch func()) error
+	// deadline bounds reading and writing; the zero time takes the bound away.
+	deadline(t time.Time)
 	// shrink makes the buffers as small as an idle session needs.
 	shrink()
 	// end closes the stream and waits for the server to do the same.
@@ -138,10 +140,12 @@ func (l *tcpLink) serve(handle func([]byte), batch func()) error {
 	}
 }
 
+func (l *tcpLink) deadline(t time.Time) { l.c.SetDeadline(t) }
+
 func (l *tcpLink) shrink() { l.resize(256) }
 
 func (l *tcpLink) end() {
-	l.c.SetDeadline(time.Now().Add(5 * time.Second))
+	l.deadline(time.Now().Add(5 * time.Second))
 	l.c.Write([]byte("</stream:stream>"))
 	for {
 		if _, err := l.next(); err != nil {

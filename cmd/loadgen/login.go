@@ -85,38 +85,53 @@ func features(l link, domain string) ([]byte, error) {
 	return expect(l, "<stream:features", "<features")
 }
 
-// connect opens a stream, under TLS where asked for. buffer is the size that
-// reading begins with.
+// transports open a stream and read its features, under TLS where the name
+// says so. Others go here: WebSocket, BOSH.
+var transports = map[string]func(ctx context.Context, l *load, buffer int) (link, error){
+	"tcp": func(ctx context.Context, l *load, buffer int) (link, error) { return connectTCP(ctx, l, buffer, false) },
+	"tls": func(ctx context.Context, l *load, buffer int) (link, error) { return connectTCP(ctx, l, buffer, true) },
+}
+
+// loginTime is how long a whole login may take.
+const loginTime = 60 * time.Second
+
+// connect opens a stream. buffer is the size that reading begins with.
 func (l *load) connect(ctx context.Context, buffer int) (link, error) {
+	open, ok := transports[l.Transport]
+	if !ok {
+		return nil, fmt.Errorf("unknown transport %q", l.Transport)
+	}
+	return open(ctx, l, buffer)
+}
+
+func connectTCP(ctx context.Context, l *load, buffer int, secure bool) (link, error) {
 	t, err := dialTCP(ctx, l.Addr, l.Sources, buffer)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.begin(t); err != nil {
+	t.deadline(time.Now().Add(loginTime))
+	if err := t.begin(l.Domain, secure); err != nil {
 		t.cut()
 		return nil, err
 	}
 	return t, nil
 }
 
-func (l *load) begin(t *tcpLink) error {
-	t.c.SetDeadline(time.Now().Add(60 * time.Second))
-	if _, err := features(t, l.Domain); err != nil {
+// begin opens the stream, and does it again under TLS.
+func (l *tcpLink) begin(domain string, secure bool) error {
+	if _, err := features(l, domain); err != nil || !secure {
 		return err
 	}
-	if l.Transport != "tls" {
-		return nil
-	}
-	if err := send(t, "<starttls xmlns='"+nsTLS+"'/>"); err != nil {
+	if err := send(l, "<starttls xmlns='"+nsTLS+"'/>"); err != nil {
 		return err
 	}
-	if _, err := expect(t, "<proceed"); err != nil {
+	if _, err := expect(l, "<proceed"); err != nil {
 		return err
 	}
-	if err := t.startTLS(clientTLS); err != nil {
+	if err := l.startTLS(clientTLS); err != nil {
 		return err
 	}
-	_, err := features(t, l.Domain)
+	_, err := features(l, domain)
 	return err
 }
 
@@ -131,7 +146,7 @@ func (l *load) login(ctx context.Context, i, buffer int) (*session, error) {
 		t.cut()
 		return nil, fmt.Errorf("log %s in: %w", s.user, err)
 	}
-	t.(*tcpLink).c.SetDeadline(time.Time{})
+	t.deadline(time.Time{})
 	return s, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,6 +101,9 @@ func number(v float64) string {
 
 // writeReport prints the results as Markdown.
 func writeReport(w io.Writer, all []*result) {
+	if len(all) == 0 {
+		return
+	}
 	t := newTable(all)
 	var servers []string
 	for _, r := range all {
@@ -213,16 +217,25 @@ func writeMemory(w io.Writer, t table, servers []string) {
 // writeQuality says whether what was measured can be trusted.
 func writeQuality(w io.Writer, all []*result) {
 	bad := 0
+	noisy := map[string][]string{} // server → tests
+	worst := map[string]float64{}
 	for _, r := range all {
 		if !r.clean() {
 			bad++
 			fmt.Fprintf(w, "- %s, %s: %d errors, %d lost, %d out of order, %d corrupt; %s\n", r.Server, r.Test, r.Errors, r.Lost, r.Disorder, r.Corrupt, r.First)
 		}
 		if noise := r.OtherCPU / max(r.Seconds, 1e-3); noise > 0.25 {
-			fmt.Fprintf(w, "- %s, %s: others took %.0f %% of a core meanwhile: trust only figures per CPU second\n", r.Server, r.Test, noise*100)
+			if !slices.Contains(noisy[r.Server], r.Test) {
+				noisy[r.Server] = append(noisy[r.Server], r.Test)
+			}
+			worst[r.Server] = max(worst[r.Server], noise)
 		}
 	}
+	for _, s := range slices.Sorted(maps.Keys(noisy)) {
+		fmt.Fprintf(w, "- %s: others took up to %.0f %% of a core in some runs of %s: their figures per CPU second hold, rates and latencies do not\n",
+			s, worst[s]*100, strings.Join(noisy[s], ", "))
+	}
 	if bad == 0 {
-		fmt.Fprintf(w, "Nothing was lost, doubled, swapped or corrupt in %d runs.\n", len(all))
+		fmt.Fprintf(w, "- nothing was lost, doubled, swapped or corrupt in %d runs\n", len(all))
 	}
 }
