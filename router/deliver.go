@@ -101,22 +101,40 @@ func (h *Host) subscriptionIn(t *Turn, p Packet) (forward bool) {
 // priority, if that is not negative, and to what the account does while it is
 // away otherwise.
 func (h *Host) message(t *Turn, p Packet) {
-	sessions := h.router.Sessions.User(p.To)
-	best := -1
+	switch best, one := h.router.best(p.To); {
+	case one != nil:
+		one.Receiver.Deliver(t, p)
+	case best != nil:
+		new(Copies).deliver(t, p, best)
+	default:
+		h.away(t, p)
+	}
+}
+
+// best returns the sessions of an account with the highest priority that is not
+// negative: the one, or a list if there are several.
+func (r *Router) best(user jid.JID) (list []*session.Session, one *session.Session) {
+	sessions := r.Sessions.User(user)
+	best, n := 0, 0
 	for _, s := range sessions {
-		if prio, ok := s.Priority(); ok && prio > best {
-			best = prio
+		switch prio, ok := s.Priority(); {
+		case !ok || prio < best:
+		case prio > best || n == 0:
+			best, n, one = prio, 1, s
+		default:
+			n++
 		}
 	}
-	if best < 0 {
-		h.away(t, p)
-		return
+	if n < 2 {
+		return nil, one
 	}
+	list = make([]*session.Session, 0, n)
 	for _, s := range sessions {
 		if prio, ok := s.Priority(); ok && prio == best {
-			s.Receiver.Deliver(t, p)
+			list = append(list, s)
 		}
 	}
+	return list, nil
 }
 
 // away handles a message for an account that no session takes.

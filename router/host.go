@@ -24,6 +24,7 @@ type Host struct {
 	Hooks Hooks
 
 	router   *Router
+	jid      jid.JID
 	iq       [2]map[string]*iqEntry
 	features []string
 
@@ -32,14 +33,19 @@ type Host struct {
 }
 
 // NewHost adds a host to the router. The first one that is added is the node's own
-// name. It is called before the router is used; a second host of the same name
-// panics.
+// name. It is called before the router is used; a second host of the same name,
+// and a name that is not prepared, panics.
 func (r *Router) NewHost(name string, accounts *auth.Host) *Host {
 	if r.hosts[name] != nil {
 		panic(fmt.Sprintf("router: host %s added twice", name))
 	}
+	j, err := jid.New("", name, "")
+	if err != nil || j.Domain() != name {
+		panic(fmt.Sprintf("router: host %q is not prepared: %v", name, err))
+	}
 	h := &Host{
 		Name:    name,
+		jid:     j,
 		Auth:    accounts,
 		router:  r,
 		iq:      [2]map[string]*iqEntry{{}, {}},
@@ -54,13 +60,7 @@ func (r *Router) NewHost(name string, accounts *auth.Host) *Host {
 func (h *Host) Router() *Router { return h.router }
 
 // JID returns the address of the host.
-func (h *Host) JID() jid.JID {
-	j, err := jid.New("", h.Name, "")
-	if err != nil { // the name was prepared when the configuration was read
-		panic(err)
-	}
-	return j
-}
+func (h *Host) JID() jid.JID { return h.jid }
 
 // Feature adds namespaces to what disco#info of the host lists.
 func (h *Host) Feature(ns ...string) {
@@ -119,9 +119,16 @@ func (h *Host) Register(ctx context.Context, user jid.JID, password string) erro
 // ends its sessions (decision: XEP-0077 removal ends every session of the account).
 // The error is that of the authentication methods; nothing else is removed then.
 func (h *Host) RemoveUser(t *Turn, user jid.JID) error {
+	return h.RemoveUserFunc(t, user, func() {})
+}
+
+// RemoveUserFunc is RemoveUser that calls removed when the account is gone and its
+// sessions have not been told yet: the time to answer one that asked for it.
+func (h *Host) RemoveUserFunc(t *Turn, user jid.JID, removed func()) error {
 	if err := h.Auth.Remove(t, user.Local()); err != nil {
 		return err
 	}
+	removed()
 	h.forget(t, user.Bare())
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -84,16 +85,18 @@ func DisciplineOf(d schema.IQDisc) Discipline {
 	}
 }
 
-// maxQueued is how many requests may wait in one IQ queue. More are answered
-// with resource-constraint: a slow database must not fill the memory.
+// maxQueued is how many requests may wait in one IQ queue, or run at a time where
+// each has a goroutine of its own. More are answered with resource-constraint: a
+// slow database must not fill the memory.
 const maxQueued = 10_000
 
 // An iqEntry is a registered handler.
 type iqEntry struct {
-	fn     IQHandler
-	kind   disciplineKind
-	queues []iqQueue
-	next   uint32 // queue for the next request; need not be exact
+	fn      IQHandler
+	kind    disciplineKind
+	queues  []iqQueue
+	next    atomic.Uint32 // queue for the next request
+	running atomic.Int32  // goroutines of parallel
 }
 
 // An iqQueue runs requests one after the other. The first one runs in the goroutine
@@ -147,12 +150,16 @@ func (h *Host) dispatch(t *Turn, table Table, p Packet, unknown *stanza.Error) {
 	case noQueue:
 		h.serve(t, e, &req)
 	case parallel:
+		if e.running.Add(1) > maxQueued {
+			e.running.Add(-1)
+			h.router.Bounce(t, p, stanza.ResourceConstraint)
+			return
+		}
 		go h.serveAlone(e, req)
 	default:
 		q := &e.queues[0]
 		if n := uint32(len(e.queues)); n > 1 {
-			e.next++ // a race only makes two requests share a queue
-			q = &e.queues[e.next%n]
+			q = &e.queues[e.next.Add(1)%n]
 		}
 		h.enqueue(t, e, q, req)
 	}
@@ -215,13 +222,15 @@ func (h *Host) work(e *iqEntry, q *iqQueue) {
 }
 
 func (h *Host) serveAlone(e *iqEntry, req Request) {
+	defer e.running.Add(-1)
 	t := session.NewTurn(h.router.ctx)
 	h.serve(t, e, &req)
 	t.Flush()
 }
 
-// serve runs the handler and routes its reply.
+// serve runs the handler and routes its reply. It does not panic.
 func (h *Host) serve(t *Turn, e *iqEntry, req *Request) {
+	defer h.router.Guard("reply to an IQ request")
 	reply, err := h.call(t, e, req)
 	if err != nil {
 		var se *stanza.Error
@@ -273,6 +282,7 @@ func (h *Host) Ask(t *Turn, p Packet, timeout time.Duration, fn func(t *Turn, re
 		if h.take(id, "") == nil {
 			return
 		}
+		defer h.router.Guard("timeout of an IQ request")
 		t := session.NewTurn(context.WithoutCancel(h.router.ctx))
 		fn(t, nil)
 		t.Flush()

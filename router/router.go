@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -185,6 +186,15 @@ func (r *Router) Bounce(t *Turn, p Packet, e *stanza.Error) {
 		}
 	}
 	r.Route(t, Packet{From: p.To, To: p.From, Stanza: stanza.ErrorReply(p.Stanza, e)})
+}
+
+// Guard, when deferred, logs a panic and ends it there. It stands at the root of
+// goroutines and timers that route: a mistake in what one stanza leads to must not
+// end the node. during says what was done.
+func (r *Router) Guard(during string) {
+	if p := recover(); p != nil {
+		r.log.Error("panic", zap.String("during", during), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+	}
 }
 
 // Match evaluates an access rule for a JID, as seen from a host; host "" means
