@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -238,25 +239,27 @@ func BenchmarkIdle(b *testing.B) {
 }
 
 // BenchmarkEcho gives echoes per second of the server's CPU time, over 100
-// connections with 1 or 16 messages of 100 bytes under way.
+// connections with w messages of 100 bytes under way, written together or each
+// alone (under TLS each is a record then).
 func BenchmarkEcho(b *testing.B) {
 	for _, kind := range []string{"conn", "bufio", "conntls", "bufiotls"} {
-		for _, w := range []int{1, 16, 160} {
-			b.Run(fmt.Sprintf("%s/w=%d", kind, w), func(b *testing.B) {
+		for _, load := range []struct {
+			w, writes int
+		}{{1, 1}, {16, 1}, {16, 16}, {160, 1}} {
+			b.Run(fmt.Sprintf("%s/w=%d/writes=%d", kind, load.w, load.writes), func(b *testing.B) {
 				for b.Loop() {
 					s := startServer(b, kind)
 					conns := s.dial(b, 100, strings.HasSuffix(kind, "tls"))
-					rounds := 2000
-					if w > 1 {
-						rounds = 500
-					}
+					rounds := 4000 / min(load.w, 4)
 					before := s.ask(b, "cpu")
 					var wg sync.WaitGroup
 					for _, c := range conns {
 						wg.Go(func() {
-							out, in := make([]byte, 100*w), make([]byte, 100*w)
+							out, in := make([]byte, 100*load.w), make([]byte, 100*load.w)
 							for range rounds {
-								c.Write(out)
+								for p := range slices.Chunk(out, len(out)/load.writes) {
+									c.Write(p)
+								}
 								if _, err := io.ReadFull(c, in); err != nil {
 									b.Error(err)
 									return
@@ -266,7 +269,7 @@ func BenchmarkEcho(b *testing.B) {
 					}
 					wg.Wait()
 					used := s.ask(b, "cpu") - before
-					b.ReportMetric(float64(100*rounds*w)/(float64(used)/1e9), "echoes/cpu-s")
+					b.ReportMetric(float64(100*rounds*load.w)/(float64(used)/1e9), "echoes/cpu-s")
 				}
 				b.ReportMetric(0, "ns/op")
 			})

@@ -21,7 +21,9 @@ type tlsState struct {
 	// for little more than the record it expects. It is nil when empty.
 	stage    []byte
 	from, to int
+	grow     bool // the last read filled stage
 	buffered bool // answer from stage only
+	ahead    int  // about how many bytes crypto/tls was given and has not returned
 	stageFn  func(uintptr) bool
 	serr     error
 }
@@ -112,6 +114,7 @@ func (t *tlsState) read(p []byte) (int, error) {
 	n, err := t.conn.Read(p)
 	if n == 0 || err != nil {
 		if err != nil && isWouldBlock(err) {
+			t.ahead = 0
 			err = errWouldBlock
 		}
 		if n > 0 {
@@ -119,19 +122,25 @@ func (t *tlsState) read(p []byte) (int, error) {
 		}
 		return n, err
 	}
+	t.ahead -= n + recordOverhead
 	// Take the further records that were read with the first one. An error
-	// is told again by the next call.
+	// is told again by the next call. Asking in vain is harmless, but costs.
 	t.buffered = true
-	for n < len(p) {
+	for n < len(p) && (t.stage != nil || t.ahead > recordOverhead) {
 		m, err := t.conn.Read(p[n:])
 		n += m
 		if err != nil {
 			break
 		}
+		t.ahead -= m + recordOverhead
 	}
 	t.buffered = false
 	return n, nil
 }
+
+// recordOverhead is by how much a record is longer than what is in it, at
+// least: its header, the tag of AES-GCM, the type of TLS 1.3.
+const recordOverhead = 5 + 16 + 1
 
 func isWouldBlock(err error) bool {
 	_, ok := err.(wouldBlock)
@@ -140,12 +149,14 @@ func isWouldBlock(err error) bool {
 
 // fill reads ahead into stage.
 func (t *tlsState) fill(fd int) error {
-	b := takeBuf(true)
+	b := takeBuf(t.grow)
 	n, err := readFD(fd, b)
 	if err != nil {
 		putBuf(b)
+		t.grow = false
 		return err
 	}
+	t.grow = n == len(b)
 	t.stage, t.from, t.to = b, 0, n
 	return nil
 }
@@ -174,6 +185,7 @@ func (i *inner) Read(p []byte) (int, error) {
 	}
 	n := copy(p, t.stage[t.from:t.to])
 	t.from += n
+	t.ahead += n
 	if t.from == t.to {
 		putBuf(t.stage)
 		t.stage = nil
