@@ -27,38 +27,44 @@ type Copies struct {
 	holders []*session.Session
 }
 
-// take adds those of list that have no copy yet to the holders and returns them.
-func (c *Copies) take(list []*session.Session) (fresh []*session.Session) {
+// deliver gives p to all of list, which become holders.
+func (c *Copies) deliver(t *Turn, p Packet, list []*session.Session) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.holders = append(c.holders, list...)
+	c.mu.Unlock()
 	for _, s := range list {
-		if !slices.Contains(c.holders, s) {
-			c.holders = append(c.holders, s)
-			fresh = append(fresh, s)
-		}
+		give(t, p, c, s)
 	}
-	return fresh
 }
 
-// leave takes s from the holders and reports whether anybody is left.
-func (c *Copies) leave(s *session.Session) (others bool) {
+// give gives a copy to a holder.
+func give(t *Turn, p Packet, c *Copies, s *session.Session) {
+	if r, ok := s.Receiver.(CopyReceiver); ok {
+		r.DeliverCopy(t, p, c)
+	} else {
+		s.Receiver.Deliver(t, p)
+	}
+}
+
+// pass takes s from the holders. It reports whether anybody is left and, if so, which
+// of list have no copy; these count as holders from then on. Both happen at once:
+// two sessions that end at the same time must not both count on the other.
+func (c *Copies) pass(s *session.Session, list []*session.Session) (fresh []*session.Session, others bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i := slices.Index(c.holders, s); i >= 0 {
 		c.holders = slices.Delete(c.holders, i, i+1)
 	}
-	return len(c.holders) > 0
-}
-
-// deliver gives p to each of list that has no copy of it.
-func (c *Copies) deliver(t *Turn, p Packet, list []*session.Session) {
-	for _, s := range c.take(list) {
-		if r, ok := s.Receiver.(CopyReceiver); ok {
-			r.DeliverCopy(t, p, c)
-		} else {
-			s.Receiver.Deliver(t, p)
+	if len(c.holders) == 0 {
+		return nil, false
+	}
+	for _, s := range list {
+		if !slices.Contains(c.holders, s) {
+			fresh = append(fresh, s)
+			c.holders = append(c.holders, s)
 		}
 	}
+	return fresh, true
 }
 
 // ReturnCopy routes the copy p of a session that ended, and is no longer
@@ -66,13 +72,16 @@ func (c *Copies) deliver(t *Turn, p Packet, list []*session.Session) {
 // to now and that have no copy get it; if nobody else has one, it is routed as any
 // other message.
 func (r *Router) ReturnCopy(t *Turn, p Packet, c *Copies, s *session.Session) {
-	if !c.leave(s) {
-		r.Route(t, p)
-		return
-	}
 	best, one := r.best(p.To)
 	if one != nil {
 		best = []*session.Session{one}
 	}
-	c.deliver(t, p, best)
+	fresh, others := c.pass(s, best)
+	if !others {
+		r.Route(t, p)
+		return
+	}
+	for _, s := range fresh {
+		give(t, p, c, s)
+	}
 }

@@ -15,7 +15,8 @@
 //	h.Feature("urn:xmpp:ping")
 //	h.Hooks.SessionOpened.Add(100, "mod_ping", m.opened)
 //
-// Locks: a Host's reply table has one; it is never held while anything is called.
+// Locks: a Host's reply table and its IQ queues, the table of services and the
+// Copies of a message have one each; none is held while anything is called.
 //
 // It imports router/session, router/auth, router/acl, router/stanza, router/xml and
 // router/jid.

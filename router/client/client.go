@@ -9,8 +9,9 @@
 // The transport's goroutine calls the methods of stream.Handler, one at a time;
 // it owns the negotiation. Anybody may call Deliver and Signal, which queue, and
 // Flush, which empties the queue: whoever filled it does so at the end of its
-// turn. Presence state is shared by both sides. Locks, none held while anything
-// outside of this package is called: queueMu (the queue), stateMu (presence).
+// turn. Presence state is shared by both sides. Locks: queueMu (the queue), stateMu
+// (presence); neither is held while anything outside of this package is called, but
+// the transport's Congested and a session's priority.
 //
 // # Deviations from MongooseIM 2.0.1
 //
@@ -38,7 +39,8 @@ import (
 	"meerkat/router/xml"
 )
 
-// NegotiationTimeout is how long a stream that is not established may be silent.
+// NegotiationTimeout is how long a stream that is not established may be silent, as
+// in MongooseIM 2.0.1.
 const NegotiationTimeout = 60 * time.Second
 
 // Options are the settings of a stream that come from its listener or route.
@@ -70,6 +72,8 @@ type Server struct {
 	Mechanisms func(*router.Host) *sasl.Mechanisms
 	Log        *zap.Logger
 	Now        func() time.Time
+	// NegotiationTimeout replaces the constant of that name if it is not 0.
+	NegotiationTimeout time.Duration
 }
 
 // state is where a stream stands; the names in comments are those of the
@@ -114,21 +118,29 @@ type Client struct {
 	stateMu  sync.Mutex // guards presence
 	presence presence
 
-	queueMu  sync.Mutex // guards what follows
-	queue    []item
-	queued   int           // bytes in queue
-	turnMark *session.Turn // the turn that was last told of the queue
-	draining bool
-	ended    bool // nothing is written any more
-	lost     bool // nothing is queued any more; what comes is routed again
-	status   string
+	queueMu   sync.Mutex // guards what follows
+	queue     []item
+	queued    int           // bytes in queue
+	turnMark  *session.Turn // the turn that was last told of the queue
+	draining  bool          // a goroutine writes what is queued
+	ended     bool          // nothing is written any more
+	lost      bool          // nothing is queued any more; what comes is routed again
+	ending    *ending       // the stream is to end like this, before what is queued
+	endSignal *session.End  // the first one that was queued
+	// fetched is how many items the session itself has put into the queue since
+	// it was empty, and fetchedBytes their size.
+	fetched, fetchedBytes int
 }
 
 // New returns a stream over a transport. Its timer starts at once.
 func (s *Server) New(ctx context.Context, tr stream.Transport, o *Options) *Client {
 	c := &Client{server: s, transport: tr, opts: o, turn: session.Turn{Context: ctx}}
 	c.secure = tr.Peer().TLS != nil
-	tr.SetTimeout(NegotiationTimeout)
+	timeout := s.NegotiationTimeout
+	if timeout == 0 {
+		timeout = NegotiationTimeout
+	}
+	tr.SetTimeout(timeout)
 	return c
 }
 
@@ -162,8 +174,8 @@ func (c *Client) fail(condition, text string) {
 	c.finish(&stanza.StreamError{Condition: condition, Text: text, Lang: c.lang})
 }
 
-// finish ends the stream from the transport's goroutine: what is queued goes first,
-// then the error, if any, then the end of the stream.
+// finish ends the stream from the transport's goroutine: what this goroutine has
+// queued goes first, then the error, if any, then the end of the stream.
 func (c *Client) finish(e *stanza.StreamError) {
 	if c.state == closing {
 		return
@@ -171,28 +183,6 @@ func (c *Client) finish(e *stanza.StreamError) {
 	c.state = closing
 	c.turn.Flush()
 	c.end(e)
-}
-
-// end writes the end of the stream and closes the transport. It may be called by
-// any goroutine, once; later calls do nothing.
-func (c *Client) end(e *stanza.StreamError) {
-	c.queueMu.Lock()
-	done := c.ended
-	c.ended = true
-	c.queueMu.Unlock()
-	if done {
-		return
-	}
-	buf := buffers.Get().(*[]byte)
-	b := (*buf)[:0]
-	if e != nil {
-		b = c.transport.AppendElement(b, e.Element())
-	}
-	b = c.transport.AppendEnd(b)
-	_ = c.transport.Write(b)
-	*buf = b
-	putBuffer(buf)
-	c.transport.Close()
 }
 
 // buffers hold what is being written. The largest are not kept.

@@ -348,10 +348,10 @@ func (c *Client) bind(st *stanza.Stanza) bool {
 	if r := st.Element().First().Child(nsBind, "resource"); r != nil {
 		resource = r.Text()
 	}
-	if resource == "" {
-		resource = newResource(c.server.Now())
-	}
 	full, err := jid.New(c.user, c.host.Name, resource)
+	if err == nil && full.IsBare() { // none, or one of which preparation leaves nothing
+		full, err = jid.New(c.user, c.host.Name, newResource(c.server.Now()))
+	}
 	if err != nil {
 		c.sendStanza(stanza.Packet{Stanza: stanza.ErrorReply(st, stanza.BadRequest)})
 		return true
@@ -400,6 +400,16 @@ func (c *Client) TimedOut() {
 	}
 	c.state = closing
 	c.transport.Drop()
+}
+
+// Shutdown ends the stream because the node stops. It is called by the transport's
+// goroutine.
+func (c *Client) Shutdown() {
+	if c.state == waitHeader {
+		c.streamID = stream.NewID()
+		c.header(c.server.Router.Hosts()[0].Name, true, "en")
+	}
+	c.fail("system-shutdown", "")
 }
 
 // EndOfInput implements stream.Handler.

@@ -22,19 +22,31 @@ const (
 	toldUnavailable                      // was told that it is invisible
 )
 
+// maxDirected is how many addresses beside its contacts a session may have sent
+// presence to at a time. They are remembered, to be told when the session ends.
+const maxDirected = 5_000
+
 // presence is the state of RFC 6121 §4 of one session. The own account counts as a
 // contact with a subscription in both directions.
 type presence struct {
 	// peers has the contacts of the roster and those that presence was sent to
 	// directly; nil while there are none but the own account.
-	peers map[jid.JID]relation
-	own   jid.JID // bare
-	self  relation
+	peers    map[jid.JID]relation
+	directed int     // how many of peers are no contacts
+	own      jid.JID // bare
+	self     relation
 
 	last      *stanza.Stanza // the last available presence; nil when there is none
 	lastAt    time.Time
 	invisible bool
 	everSent  bool
+	left      bool // everybody was told that the session has ended
+
+	// out is presence to be routed, in the order of the changes that it tells
+	// of; see announce.
+	out     []stanza.Packet
+	routing bool          // somebody routes what was in out
+	idle    chan struct{} // closed when routing ends; nil if nobody waits for that
 }
 
 // load reads the roster's subscriptions.
@@ -73,9 +85,15 @@ func (p *presence) set(j jid.JID, r relation) {
 		p.self = r
 		return
 	}
+	if p.peers[j].directed() {
+		p.directed--
+	}
 	if r == 0 {
 		delete(p.peers, j)
 		return
+	}
+	if r.directed() {
+		p.directed++
 	}
 	if p.peers == nil {
 		p.peers = map[jid.JID]relation{}
@@ -83,18 +101,21 @@ func (p *presence) set(j jid.JID, r relation) {
 	p.peers[j] = r
 }
 
-// with returns those who have any relation of any and all of all.
-func (p *presence) with(anyOf, allOf relation) (list []jid.JID) {
+// directed reports whether it is one with somebody who is no contact.
+func (r relation) directed() bool { return r != 0 && r&(seesMe|seen) == 0 }
+
+// tell adds st for all who have any relation of anyOf and all of allOf to what is
+// to be routed.
+func (p *presence) tell(from jid.JID, anyOf, allOf relation, st *stanza.Stanza) {
 	match := func(r relation) bool { return r&anyOf != 0 && r&allOf == allOf }
 	if match(p.self) {
-		list = append(list, p.own)
+		p.out = append(p.out, stanza.Packet{From: from, To: p.own, Stanza: st})
 	}
 	for j, r := range p.peers {
 		if match(r) {
-			list = append(list, j)
+			p.out = append(p.out, stanza.Packet{From: from, To: j, Stanza: st})
 		}
 	}
-	return list
 }
 
 // each changes the relation of everybody.
@@ -119,19 +140,65 @@ func (c *Client) ownPresence(st *stanza.Stanza) {
 	}
 }
 
+// announce routes what is in out, to which its callers have added under stateMu.
+// Nothing is locked meanwhile, and yet contacts must not hear of two changes in
+// the wrong order: whoever comes first routes for all who come until he is done.
+// The session's own goroutine, which also sends messages, waits for that.
+func (c *Client) announce(t *session.Turn, own bool) {
+	c.stateMu.Lock()
+	defer c.stateMu.Unlock()
+	p := &c.presence
+	for own && p.routing {
+		if p.idle == nil {
+			p.idle = make(chan struct{})
+		}
+		idle := p.idle
+		c.stateMu.Unlock()
+		<-idle
+		c.stateMu.Lock()
+	}
+	if p.routing || len(p.out) == 0 {
+		return
+	}
+	p.routing = true
+	defer func() {
+		p.routing = false
+		if p.idle != nil {
+			close(p.idle)
+			p.idle = nil
+		}
+	}()
+	for len(p.out) > 0 {
+		c.routeAll(t, p)
+	}
+}
+
+// routeAll routes what is in out now. stateMu is held, but not meanwhile.
+func (c *Client) routeAll(t *session.Turn, p *presence) {
+	batch := p.out
+	p.out = nil
+	c.stateMu.Unlock()
+	defer c.stateMu.Lock()
+	for i := range batch {
+		c.server.Router.Route(t, batch[i])
+	}
+}
+
 // available handles available presence without or with the own address.
 func (c *Client) available(st *stanza.Stanza) {
-	prio := priority(st)
-	before, was := c.session.Priority()
-
+	prio, now := priority(st), c.server.Now()
 	c.stateMu.Lock()
 	p := &c.presence
+	if p.left {
+		c.stateMu.Unlock()
+		return
+	}
+	before, was := c.session.Priority()
 	first := p.last == nil || p.invisible
-	p.last, p.lastAt, p.invisible, p.everSent = st, c.server.Now(), false, true
-	var probe, tell []jid.JID
+	p.last, p.lastAt, p.invisible, p.everSent = st, now, false, true
 	if first {
-		probe = p.with(seen, 0)
-		tell = p.with(seesMe, 0)
+		p.tell(c.jid, seen, 0, probeStanza)
+		p.tell(c.jid, seesMe, 0, st)
 		p.each(func(r relation) relation {
 			if r&seesMe != 0 {
 				r = r&^toldUnavailable | toldAvailable
@@ -139,16 +206,15 @@ func (c *Client) available(st *stanza.Stanza) {
 			return r
 		})
 	} else {
-		tell = p.with(seesMe, seesMe|toldAvailable)
+		p.tell(c.jid, seesMe, seesMe|toldAvailable, st)
 	}
+	c.session.SetPriority(prio)
 	c.stateMu.Unlock()
 
-	c.session.SetPriority(prio)
 	if prio >= 0 && (first || was && before < 0) {
 		c.fetch(first)
 	}
-	c.sendTo(probe, probeStanza)
-	c.sendTo(tell, st)
+	c.announce(&c.turn, true)
 }
 
 // probeStanza asks contacts for their presence (RFC 6121 §4.3).
@@ -171,44 +237,50 @@ func priority(st *stanza.Stanza) int {
 func (c *Client) fetch(first bool) {
 	own := c.jid.Bare()
 	for _, fn := range c.host.Hooks.FetchOffline.All() {
-		for _, p := range fn(&c.turn, own) {
-			c.push(&c.turn, item{Packet: p})
-		}
+		c.fetchedAll(fn(&c.turn, own))
 	}
 	if !first {
 		return
 	}
 	for _, fn := range c.host.Hooks.PendingSubscriptions.All() {
-		for _, p := range fn(&c.turn, own) {
-			c.push(&c.turn, item{Packet: p})
-		}
+		c.fetchedAll(fn(&c.turn, own))
 	}
 }
 
-func (c *Client) sendTo(list []jid.JID, st *stanza.Stanza) {
-	for _, j := range list {
-		c.server.Router.Route(&c.turn, stanza.Packet{From: c.jid, To: j, Stanza: st})
+// fetchedAll queues what was fetched. It does not count as too much for a client that
+// is slow to read, who would lose the connection each time it fetches.
+func (c *Client) fetchedAll(list []stanza.Packet) {
+	bytes := 0
+	for _, p := range list {
+		bytes += p.Stanza.Size()
+	}
+	c.queueMu.Lock()
+	c.fetched += len(list)
+	c.fetchedBytes += bytes
+	c.queueMu.Unlock()
+	for _, p := range list {
+		c.deliver(&c.turn, item{Packet: p})
 	}
 }
 
 // unavailable handles unavailable presence: everybody who was told of this session
 // hears that it is gone. The session goes on.
 func (c *Client) unavailable(st *stanza.Stanza) {
-	tell := c.gone()
-	c.session.UnsetPriority()
+	c.stateMu.Lock()
+	c.gone(st)
+	c.stateMu.Unlock()
 	c.presenceUnset(st)
-	c.sendTo(tell, st)
+	c.announce(&c.turn, true)
 }
 
-// gone forgets that anybody was told of the session and returns who was.
-func (c *Client) gone() []jid.JID {
-	c.stateMu.Lock()
-	defer c.stateMu.Unlock()
+// gone forgets that anybody was told of the session, and has st told to those who
+// were. stateMu is held.
+func (c *Client) gone(st *stanza.Stanza) {
 	p := &c.presence
-	tell := p.with(toldAvailable|toldUnavailable, 0)
+	p.tell(c.jid, toldAvailable|toldUnavailable, 0, st)
 	p.each(func(r relation) relation { return r &^ (toldAvailable | toldUnavailable) })
 	p.last, p.invisible = nil, false
-	return tell
+	c.session.UnsetPriority()
 }
 
 func (c *Client) presenceUnset(st *stanza.Stanza) {
@@ -223,26 +295,27 @@ func (c *Client) presenceUnset(st *stanza.Stanza) {
 
 // invisible handles the presence type of XEP-0018.
 func (c *Client) invisible(st *stanza.Stanza) {
-	prio := priority(st)
+	prio, now := priority(st), c.server.Now()
 	c.stateMu.Lock()
 	p := &c.presence
-	already := p.invisible
-	var tell, probe []jid.JID
-	if !already {
-		tell = p.with(toldAvailable|toldUnavailable, 0)
-		p.each(func(r relation) relation { return r &^ (toldAvailable | toldUnavailable) })
-		probe = p.with(seen, 0)
+	if p.left {
+		c.stateMu.Unlock()
+		return
 	}
-	p.last, p.lastAt, p.invisible, p.everSent = st, c.server.Now(), true, true
+	before, was := c.session.Priority()
+	if !p.invisible {
+		p.tell(c.jid, toldAvailable|toldUnavailable, 0, st)
+		p.each(func(r relation) relation { return r &^ (toldAvailable | toldUnavailable) })
+		p.tell(c.jid, seen, 0, probeStanza)
+	}
+	p.last, p.lastAt, p.invisible, p.everSent = st, now, true, true
+	c.session.SetPriority(prio)
 	c.stateMu.Unlock()
 
-	before, was := c.session.Priority()
-	c.session.SetPriority(prio)
 	if prio >= 0 && (!was || before < 0) {
 		c.fetch(!was)
 	}
-	c.sendTo(tell, st)
-	c.sendTo(probe, probeStanza)
+	c.announce(&c.turn, true)
 }
 
 // directedPresence handles presence for somebody else (RFC 6121 §4.6, §3).
@@ -261,22 +334,39 @@ func (c *Client) directedPresence(p stanza.Packet) {
 		}
 	case "error", "probe":
 	default:
-		var set, clear relation
-		switch p.Stanza.Type {
-		case "unavailable":
-			clear = toldAvailable | toldUnavailable
-		case "invisible":
-			set, clear = toldUnavailable, toldAvailable
-		default:
-			set, clear = toldAvailable, toldUnavailable
-		}
-		c.stateMu.Lock()
-		pr := &c.presence
-		pr.everSent = true
-		pr.set(p.To, pr.get(p.To)&^clear|set)
-		c.stateMu.Unlock()
+		c.tellDirectly(p)
+		return
 	}
 	c.server.Router.Route(&c.turn, p)
+}
+
+// tellDirectly sends presence to one address, and remembers that it was sent.
+func (c *Client) tellDirectly(p stanza.Packet) {
+	var set, clear relation
+	switch p.Stanza.Type {
+	case "unavailable":
+		clear = toldAvailable | toldUnavailable
+	case "invisible":
+		set, clear = toldUnavailable, toldAvailable
+	default:
+		set, clear = toldAvailable, toldUnavailable
+	}
+	c.stateMu.Lock()
+	pr := &c.presence
+	before := pr.get(p.To)
+	full := set != 0 && before == 0 && pr.directed >= maxDirected
+	if pr.left || full {
+		c.stateMu.Unlock()
+		if full {
+			c.server.Router.Bounce(&c.turn, p, stanza.ResourceConstraint)
+		}
+		return
+	}
+	pr.everSent = true
+	pr.set(p.To, before&^clear|set)
+	pr.out = append(pr.out, p)
+	c.stateMu.Unlock()
+	c.announce(&c.turn, true)
 }
 
 // incoming decides what of a routed stanza the client sees. It may run in any
@@ -334,8 +424,8 @@ func (c *Client) noticed(from jid.JID) {
 	c.stateMu.Lock()
 	defer c.stateMu.Unlock()
 	p := &c.presence
-	if c.relationOf(from)&toldAvailable != 0 {
-		return
+	if p.invisible || c.relationOf(from)&toldAvailable != 0 {
+		return // who does not know must not find out
 	}
 	for _, j := range [...]jid.JID{from, from.Bare()} {
 		if r := p.get(j); r&seesMe != 0 {
@@ -349,26 +439,24 @@ func (c *Client) noticed(from jid.JID) {
 func (c *Client) probed(t *session.Turn, from jid.JID) {
 	c.stateMu.Lock()
 	p := &c.presence
-	last, at, r := p.last, p.lastAt, c.relationOf(from)
+	answer, r := p.last, c.relationOf(from)
 	switch {
-	case last == nil || r&seesMe == 0 || from == c.jid:
-		last = nil
+	case answer == nil || r&seesMe == 0 || from == c.jid:
+		answer = nil
 	case p.invisible && r&toldAvailable != 0:
-		last = emptyPresence // told directly, but nothing more
-		c.stateMu.Unlock()
-		c.server.Router.Route(t, stanza.Packet{From: c.jid, To: from, Stanza: last})
-		return
+		answer = emptyPresence // told directly, but nothing more
 	case p.invisible || r&toldUnavailable != 0:
-		last = nil
+		answer = nil
+	default:
+		answer = answer.With(xml.New("urn:xmpp:delay", "delay").
+			Set("from", c.jid.String()).
+			Set("stamp", p.lastAt.UTC().Format("2006-01-02T15:04:05Z")))
+	}
+	if answer != nil {
+		p.out = append(p.out, stanza.Packet{From: c.jid, To: from, Stanza: answer})
 	}
 	c.stateMu.Unlock()
-	if last == nil {
-		return
-	}
-	delay := xml.New("urn:xmpp:delay", "delay").
-		Set("from", c.jid.String()).
-		Set("stamp", at.UTC().Format("2006-01-02T15:04:05Z"))
-	c.server.Router.Route(t, stanza.Packet{From: c.jid, To: from, Stanza: last.With(delay)})
+	c.announce(t, false)
 }
 
 var emptyPresence = stanza.New(stanza.Presence, "", "")
@@ -381,42 +469,48 @@ func (c *Client) rosterChanged(t *session.Turn, s session.RosterChanged) {
 	before := p.get(s.Contact)
 	p.subscription(s.Contact, s.From, s.To)
 	after := p.get(s.Contact)
-	var tell *stanza.Stanza
 	switch {
 	case after&seesMe != 0 && before&seesMe == 0:
 		if p.last != nil && !p.invisible {
-			tell = p.last
 			p.set(s.Contact, after|toldAvailable)
+			p.out = append(p.out, stanza.Packet{From: c.jid, To: s.Contact, Stanza: p.last})
 		}
 	case after&seesMe == 0 && before&seesMe != 0:
 		if before&(toldAvailable|toldUnavailable) != 0 {
-			tell = unavailablePresence
 			p.set(s.Contact, after&^(toldAvailable|toldUnavailable))
+			p.out = append(p.out, stanza.Packet{From: c.jid, To: s.Contact, Stanza: unavailablePresence})
 		}
 	}
 	c.stateMu.Unlock()
-	if tell != nil {
-		c.server.Router.Route(t, stanza.Packet{From: c.jid, To: s.Contact, Stanza: tell})
-	}
+	c.announce(t, false)
 }
 
 var unavailablePresence = stanza.New(stanza.Presence, "unavailable", "")
 
-// depart tells everybody who knows of this session that it has ended.
-func (c *Client) depart(t *session.Turn, status string) {
+// leave tells everybody who knows of this session that it has ended. From then on
+// nobody hears of it.
+func (c *Client) leave(t *session.Turn, status string) {
 	st := unavailablePresence
 	if status != "" {
 		st = stanza.New(stanza.Presence, "unavailable", "", xml.New(stanza.NSClient, "status").SetText(status))
 	}
 	c.stateMu.Lock()
+	c.gone(st)
+	c.presence.left = true
+	c.stateMu.Unlock()
+	c.announce(t, false)
+}
+
+// depart is leave at the end of a session's life: modules hear of it too.
+func (c *Client) depart(t *session.Turn, status string) {
+	c.leave(t, status)
+	c.announce(t, true) // another goroutine may have been at it
+	c.stateMu.Lock()
 	ever := c.presence.everSent
 	c.stateMu.Unlock()
-	tell := c.gone()
-	c.session.UnsetPriority()
 	if ever {
 		for _, fn := range c.host.Hooks.PresenceUnset.All() {
 			fn(t, c.session, strings.TrimSpace(status))
 		}
 	}
-	c.sendTo(tell, st)
 }

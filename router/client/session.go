@@ -60,17 +60,16 @@ func (c *Client) open() bool {
 		}
 		return false
 	}
+	limit := maxSessions(r, c)
+	if limit < 0 {
+		return false
+	}
 	c.shape(c.jid)
-	c.presence.load(&c.turn, c.host, c.jid)
 
 	peer := c.transport.Peer()
 	c.session = session.New(r.Sessions.NextID(r.Node, c.server.Now().UnixMicro()), c.jid,
 		session.Info{Addr: peer.Addr, Conn: connKind(peer), AuthMethod: c.method}, c)
-	for _, old := range r.Sessions.Open(c.session, maxSessions(r, c)) {
-		old.Receiver.Signal(&c.turn, session.End{
-			Condition: "conflict", Text: replacedText, Status: replacedText,
-		})
-	}
+	c.register(limit)
 	c.state = established
 	c.transport.SetTimeout(0)
 	for _, fn := range c.host.Hooks.SessionOpened.All() {
@@ -80,12 +79,31 @@ func (c *Client) open() bool {
 	return true
 }
 
+// register makes the session known and reads the roster. Changes of the roster that
+// come meanwhile wait in the queue until it has been read.
+func (c *Client) register(limit int) {
+	c.hold()
+	defer c.release()
+	for _, old := range c.server.Router.Sessions.Open(c.session, limit) {
+		old.Receiver.Signal(&c.turn, session.End{
+			Condition: "conflict", Text: replacedText, Status: replacedText,
+		})
+	}
+	// Contacts hear that the old sessions are gone before this one says anything.
+	c.turn.Flush()
+	c.presence.load(&c.turn, c.host, c.jid)
+}
+
 const replacedText = "Replaced by new connection"
 
-// maxSessions evaluates the rule max_user_sessions for the user.
+// maxSessions evaluates the rule max_user_sessions for the user: 0 is any number,
+// -1 none at all.
 func maxSessions(r *router.Router, c *Client) int {
 	v := r.Match(c.host.Name, "max_user_sessions", c.jid.Bare())
 	if n, ok := v.Int(); ok {
+		if n < 1 {
+			return -1
+		}
 		return int(min(n, math.MaxInt32))
 	}
 	if v == acl.Infinity {
@@ -129,18 +147,16 @@ func (c *Client) Lost() {
 		c.abandon()
 		return
 	}
-	r := c.server.Router
-	r.Sessions.Close(s)
-	rest, status := c.abandon()
+	c.server.Router.Sessions.Close(s)
+	rest, status, first := c.abandon()
+	if !first {
+		return
+	}
 	c.depart(&c.turn, status)
 	for _, fn := range c.host.Hooks.SessionClosed.All() {
 		fn(&c.turn, s)
 	}
-	for i := range rest {
-		if rest[i].Stanza != nil {
-			r.Route(&c.turn, rest[i].Packet)
-		}
-	}
+	c.reroute(&c.turn, rest...)
 	c.turn.Flush()
 	c.server.Log.Debug("session closed", zap.Stringer("jid", c.jid))
 }
