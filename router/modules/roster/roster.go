@@ -69,7 +69,8 @@ func (it *Item) element() *xml.Element {
 // Store keeps rosters. Users are prepared local parts of one host. What it returns
 // is shared and must not be changed.
 type Store interface {
-	// Items returns all entries in the order in which they were stored.
+	// Items returns all entries in the order of the store, the groups of each in the
+	// order in which they were given.
 	Items(ctx context.Context, user string) ([]Item, error)
 	// Put stores an entry, replacing the one for the same contact.
 	Put(ctx context.Context, user string, it *Item) error
@@ -140,6 +141,13 @@ func (m *Module) iq(t *router.Turn, req *router.Request) (*stanza.Stanza, error)
 
 func (m *Module) get(t *router.Turn, req *router.Request) (*stanza.Stanza, error) {
 	user := req.From.Local()
+	if m.Options.Versioning {
+		// A change between reading the roster and reading its version would
+		// make the client keep the old roster as the new one.
+		l := m.lock(user)
+		l.Lock()
+		defer l.Unlock()
+	}
 	items, err := m.Store.Items(t, user)
 	if err != nil {
 		return nil, err

@@ -59,6 +59,7 @@ func (s *SQL) Items(ctx context.Context, user string) ([]Item, error) {
 
 // read returns the roster and how much memory it takes.
 func (s *SQL) read(ctx context.Context, q storage.Querier, user string) (items []Item, size int, err error) {
+	index := map[string]int{} // in items, by the text in the table
 	err = q.Rows(ctx, "SELECT jid, nick, subscription, ask, askmessage FROM rosterusers WHERE username = ?", []any{user},
 		func(row storage.Scanner) error {
 			var contact, sub, ask string
@@ -72,6 +73,7 @@ func (s *SQL) read(ctx context.Context, q storage.Querier, user string) (items [
 				return nil // as the reference: an address that cannot be one is no contact
 			}
 			it.state = state{subscriptionOf(sub), askOf(ask)}
+			index[contact] = len(items)
 			items = append(items, it)
 			size += 160 + len(contact) + len(it.Name) + len(it.Request)
 			return nil
@@ -85,11 +87,9 @@ func (s *SQL) read(ctx context.Context, q storage.Querier, user string) (items [
 			if err := row.Scan(storage.OrZero(&contact), storage.OrZero(&group)); err != nil {
 				return err
 			}
-			for i := range items {
-				if group != "" && items[i].Contact.String() == contact {
-					items[i].Groups = append(items[i].Groups, group)
-					size += 16 + len(group)
-				}
+			if i, ok := index[contact]; ok && group != "" {
+				items[i].Groups = append(items[i].Groups, group)
+				size += 16 + len(group)
 			}
 			return nil
 		})
@@ -112,7 +112,9 @@ func (s *SQL) Put(ctx context.Context, user string, it *Item) error {
 		}
 		rows := make([][]any, 0, len(it.Groups))
 		for _, g := range it.Groups {
-			rows = append(rows, []any{user, contact, g})
+			if g != "" { // the reference's table has none, only its push
+				rows = append(rows, []any{user, contact, g})
+			}
 		}
 		return tx.InsertRows(ctx, "rostergroups", []string{"username", "jid", "grp"}, rows)
 	})
