@@ -263,7 +263,7 @@ type world struct {
 	opts    Options
 	log     *observer.ObservedLogs
 	clock   time.Time
-	offline *offline
+	offline *afterlife
 }
 
 func newWorld(t testing.TB) *world {
@@ -283,8 +283,8 @@ func newWorld(t testing.TB) *world {
 		Router: r, Log: zap.New(core), Now: func() time.Time { return w.clock },
 		Mechanisms: func(*router.Host) *sasl.Mechanisms { return mechanisms },
 	}
-	w.offline = &offline{}
-	w.h.Hooks.Offline.Add(50, "mod_offline", w.offline.store)
+	w.offline = &afterlife{}
+	w.h.Hooks.Offline.Add(75, "mod_offline_stub", w.offline.store)
 	return w
 }
 
@@ -304,20 +304,20 @@ func (w *world) rules(lines ...string) {
 	w.Router.SetACL(compiled)
 }
 
-// offline keeps messages for bob and others, in order.
-type offline struct {
+// An afterlife takes the messages that no session takes, in order.
+type afterlife struct {
 	mu     sync.Mutex
 	stored []string
 }
 
-func (o *offline) store(_ *router.Turn, p router.Packet) bool {
+func (o *afterlife) store(_ *router.Turn, p router.Packet) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.stored = append(o.stored, string(p.AppendTo(nil, stanza.Options{})))
 	return true
 }
 
-func (o *offline) take() []string {
+func (o *afterlife) take() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := o.stored

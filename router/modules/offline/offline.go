@@ -124,10 +124,27 @@ func (m *Module) keep(t *router.Turn, p router.Packet) (done bool) {
 	if err != nil {
 		m.Log.Error("store offline message", zap.Stringer("jid", user), zap.Error(err))
 	}
-	if !stored {
+	switch {
+	case !stored:
 		m.host.Router().Bounce(t, p, stanza.ResourceConstraint.WithText(fullText))
+	case m.online(user):
+		// A session has become available since the message was found to have
+		// nowhere to go, and may have fetched before it was stored.
+		for _, p := range m.fetch(t, user) {
+			m.host.Router().Route(t, p)
+		}
 	}
 	return true
+}
+
+// online reports whether a session of the user takes messages.
+func (m *Module) online(user jid.JID) bool {
+	for _, s := range m.host.Router().Sessions.User(user) {
+		if prio, ok := s.Priority(); ok && prio >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // stamp returns when a message was sent: it may have waited before, and come back
