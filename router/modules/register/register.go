@@ -44,12 +44,13 @@ type Limiter struct {
 	Timeout time.Duration
 	Now     func() time.Time
 
-	mu   sync.Mutex // guards last
-	last map[string]int64
+	mu      sync.Mutex       // guards what follows
+	last    map[string]int64 // second of the last attempt that counted
+	cleaned int64            // second in which those that may register again were forgotten
 }
 
 // maxSources bounds the memory for sources; beyond it those that may register again
-// are forgotten at every attempt.
+// are forgotten, once a second at most.
 const maxSources = 100_000
 
 // Allow reports whether a source may make an attempt now, and counts it.
@@ -67,10 +68,13 @@ func (l *Limiter) Allow(source string) bool {
 	if l.last == nil {
 		l.last = map[string]int64{}
 	}
-	if len(l.last) >= maxSources {
-		for s, at := range l.last {
-			if now-at > wait {
-				delete(l.last, s)
+	if _, known := l.last[source]; !known && len(l.last) >= maxSources {
+		if l.cleaned != now {
+			l.cleaned = now
+			for s, at := range l.last {
+				if now-at > wait {
+					delete(l.last, s)
+				}
 			}
 		}
 		if len(l.last) >= maxSources {
@@ -212,17 +216,13 @@ func (m *Module) remove(t *router.Turn, req *request) (*stanza.Stanza, error) {
 	if req.from.IsZero() || req.from.Domain() != m.host.Name || !m.mayChange(req.from) {
 		return nil, stanza.NotAllowed
 	}
-	// The result must be on its way before the session ends.
-	done := stanza.ResultRaw(req.Stanza, req.Content()).WithEmptyFrom()
-	for _, s := range m.host.Router().Sessions.User(req.from) {
-		if s.JID == req.from {
+	return nil, m.host.RemoveUserFunc(t, req.from, func() {
+		// The result must be on its way before the session ends.
+		if s := m.host.Router().Sessions.Find(req.from); s != nil {
+			done := stanza.ResultRaw(req.Stanza, req.Content()).WithEmptyFrom()
 			s.Receiver.Deliver(t, router.Packet{To: req.from, Stanza: done})
 		}
-	}
-	if err := m.host.RemoveUser(t, req.from); err != nil {
-		m.Log.Error("remove account", zap.Stringer("jid", req.from), zap.Error(err))
-	}
-	return nil, nil
+	})
 }
 
 // change sets the own password (XEP-0077 §3.3).
