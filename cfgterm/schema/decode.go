@@ -78,6 +78,9 @@ type Context struct {
 	DomainCerts bool
 	// Readable returns nil if the path is a readable regular file.
 	Readable func(path string) error
+	// Certificate says what is wrong with a readable PEM file that has to hold a
+	// certificate and its key, in sentences without full stop.
+	Certificate func(path string) []string
 	// Find returns the table of an HTTP module or listener that stands inside of
 	// an option, or nil and the diagnostic that says why there is none. A
 	// diagnostic beside a table is only reported.
@@ -131,11 +134,21 @@ type Origin struct {
 	Nested  []Origin  // of a value that is a list of options
 }
 
+// A Service is a domain that a module serves.
+type Service struct {
+	Domain string
+	Owner  string
+	Span   diag.Span // without a place if it is a default
+}
+
 // A Result is what a decoding found out beside the values.
 type Result struct {
 	Diags   diag.List
 	Origins []Origin // one for each option, in the order of the table
 	Refs    []Ref    // names that the file must define; not those of defaults
+
+	// Services are the domains that the owner serves, defaults included.
+	Services []Service
 
 	named map[string]bool
 	at    diag.Span // of the list of options
@@ -144,6 +157,7 @@ type Result struct {
 func (res *Result) merge(o *Result) {
 	res.Diags = append(res.Diags, o.Diags...)
 	res.Refs = append(res.Refs, o.Refs...)
+	res.Services = append(res.Services, o.Services...)
 }
 
 // missing reports a feature that this build lacks.
@@ -208,7 +222,7 @@ func (t *Table[T]) decode(ctx *Context, opts cfgterm.Term, kind Kind) (*T, *Resu
 	v, res := new(T), &Result{named: map[string]bool{}, at: opts.Span()}
 	c := codesOf(kind)
 	if t.Whole.set != nil {
-		r := &Reader{ctx: ctx, res: res, kind: kind, owner: t.owner(), option: t.Name}
+		r := &Reader{ctx: ctx, res: res, kind: kind, owner: t.owner(), option: "the options"}
 		if err := t.Whole.set(r, v, opts); err != nil {
 			t.report(r, kind, t.WholeDoc, opts, err)
 		}
@@ -438,7 +452,7 @@ func (t *Table[T]) option(ctx *Context, v *T, res *Result, o *Option[T], occ *oc
 			or.Written = occ.name
 		}
 		res.Origins = append(res.Origins, or)
-		if o.NoEffect != "" {
+		if o.NoEffect != "" && !o.Quiet {
 			res.Diags.Add(diag.Diagnostic{
 				Severity: diag.Info, Code: c.noEffect, Span: occ.elem.Span(),
 				Summary: fmt.Sprintf("option %s has no effect: %s", t.of(occ.name), o.NoEffect),
@@ -477,6 +491,7 @@ func (t *Table[T]) absent(ctx *Context, v *T, res *Result, o *Option[T], kind Ki
 			panic(fmt.Sprintf("schema: default %s of %s, option %s: %v", term, t.Name, o.Name, err))
 		}
 		*v = next
+		res.Services = append(res.Services, r.res.Services...)
 		return true, r.nested
 	}
 	if term := ctx.Inherit[o.Inherit]; o.Inherit != "" && term != nil {
@@ -506,7 +521,8 @@ func (t *Table[T]) absent(ctx *Context, v *T, res *Result, o *Option[T], kind Ki
 					res.Diags.Add(diag.Diagnostic{
 						Severity: diag.Info, Code: codesOf(kind).differs, Span: res.at,
 						Summary: fmt.Sprintf("%s is not given: %s, as documented; 2.0.1 took %s", t.of(o.Name), o.Default, source),
-						Help:    "write the one that you want; --defaults source takes all defaults of 2.0.1",
+						Help: fmt.Sprintf("write {%s, %s} to keep it so, {%s, %s} for what 2.0.1 did; --defaults source takes all its defaults",
+							o.Name, o.Default, o.Name, source),
 					})
 				}
 			}
@@ -570,6 +586,7 @@ func (t *Table[T]) report(r *Reader, kind Kind, o *Option[T], value cfgterm.Term
 		}
 	}
 	if e := o.entry(); o.Example != "" && !hide {
+		e.Whole = t.Whole.set != nil
 		d.Help = "for example " + e.Syntax()
 	}
 	r.res.Diags.Add(d)

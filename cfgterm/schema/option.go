@@ -152,7 +152,8 @@ type Option[T any] struct {
 	Unserved string
 	// Secret values appear in no diagnostic and no listing.
 	Secret bool
-	// Quiet suppresses the info about a default that differs from 2.0.1's.
+	// Quiet suppresses the infos about a default that differs from 2.0.1's and about
+	// an option without effect.
 	Quiet bool
 }
 

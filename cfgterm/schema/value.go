@@ -65,6 +65,10 @@ func (t Type[V]) Secret() Type[V] {
 	return t
 }
 
+// Mask returns t with f making what is shown in place of a value; f must not fail on
+// any term.
+func (t Type[V]) Mask(f func(cfgterm.Term) cfgterm.Term) Type[V] { t.mask = f; return t }
+
 // Hide returns t with the values of pairs {key, Value} hidden, at whatever depth
 // they stand, for each of the keys.
 func (t Type[V]) Hide(keys ...string) Type[V] {
@@ -495,6 +499,21 @@ func Serve[V comparable](t Type[V], served ...V) Type[V] {
 	return t
 }
 
+// ServeEmpty restricts what this build serves to the empty list.
+func ServeEmpty[V any](t Type[[]V], help string) Type[[]V] {
+	inner := t.read
+	t.some = true
+	t.read = func(r *Reader, term cfgterm.Term) ([]V, error) {
+		vs, err := inner(r, term)
+		if err == nil && len(vs) > 0 {
+			r.res.missing(r.ctx, CodeMissingOption, term.Span(), "option "+r.what(), help)
+			return nil, errLeftOut
+		}
+		return vs, err
+	}
+	return t
+}
+
 // Text is a string or a binary that holds UTF-8.
 func Text() Type[string] {
 	return New("a string", func(r *Reader, t cfgterm.Term) (string, error) {
@@ -530,6 +549,21 @@ func HostText() Type[string] {
 	return t
 }
 
+// ServiceHost is HostText for the domain that a module serves itself: it is noted in
+// Result.Services, so that no two modules get the same.
+func ServiceHost() Type[string] {
+	t := HostText()
+	inner := t.read
+	t.read = func(r *Reader, term cfgterm.Term) (string, error) {
+		s, err := inner(r, term)
+		if err == nil {
+			r.res.Services = append(r.res.Services, Service{Domain: s, Owner: r.owner, Span: term.Span()})
+		}
+		return s, err
+	}
+	return t
+}
+
 // Path is the name of a file or folder; relative names count from the working
 // directory of the server. Nothing is checked.
 func Path() Type[string] {
@@ -544,6 +578,23 @@ func Path() Type[string] {
 // File is the path of a file that must be a readable regular file while the
 // configuration is loaded: an error if it is not.
 func File() Type[string] { return file(false) }
+
+// CertFile is File for a PEM file with certificate and key: what Context.Certificate
+// says of it is reported as warnings.
+func CertFile() Type[string] {
+	t := File()
+	inner := t.read
+	t.read = func(r *Reader, term cfgterm.Term) (string, error) {
+		s, err := inner(r, term)
+		if err == nil && r.ctx.Certificate != nil && !r.trial {
+			for _, w := range r.ctx.Certificate(s) {
+				r.Note(diag.Warning, CodeFile, term, r.what()+": "+w, "")
+			}
+		}
+		return s, err
+	}
+	return t
+}
 
 // LateFile is File with a warning in place of the error, and the value kept: 2.0.1
 // opened the file only when it was needed.
@@ -800,6 +851,7 @@ func Any() Type[string] {
 
 // A Part is one element of a Tuple: a type and where its value goes.
 type Part[V any] struct {
+	tag   bool
 	shape string
 	set   func(*Reader, *V, cfgterm.Term) error
 	mask  func(cfgterm.Term) cfgterm.Term
@@ -830,6 +882,14 @@ func Skip[V, W any](name string, t Type[W]) Part[V] {
 	}
 }
 
+// Tag is the atom by which a tuple is known: a tuple without it is not of this type
+// at all.
+func Tag[V any](name string) Part[V] {
+	p := Skip[V](name, Enum(name))
+	p.tag = true
+	return p
+}
+
 // Tuple is a tuple of exactly the given elements; it reads as a struct.
 func Tuple[V any](parts ...Part[V]) Type[V] {
 	names := make([]string, len(parts))
@@ -847,6 +907,9 @@ func Tuple[V any](parts ...Part[V]) Type[V] {
 		}
 		for i, p := range parts {
 			if err := p.set(r, &v, elems[i]); err != nil {
+				if p.tag {
+					return v, r.Want(t, shape)
+				}
 				return v, err
 			}
 		}
@@ -905,7 +968,7 @@ func IQDiscipline() Type[IQDisc] {
 		return IQDisc{Method: m}, nil
 	})
 	queues := Tuple(
-		Skip[IQDisc]("queues", Enum("queues")),
+		Tag[IQDisc]("queues"),
 		Elem("N", Int(1, NoLimit), func(d *IQDisc) *int { return &d.Queues }),
 	)
 	return Either(atom, Convert(queues, func(d IQDisc) (IQDisc, error) {

@@ -91,7 +91,7 @@ var table = &schema.Table[Options]{
 		},
 		{
 			Name:   "certfile",
-			Value:  schema.Field(schema.File(), func(o *Options) *string { return &o.CertFile }),
+			Value:  schema.Field(schema.CertFile(), func(o *Options) *string { return &o.CertFile }),
 			Absent: "no TLS", Example: `"priv/ssl/server.pem"`,
 			Doc: "PEM file with the certificate, its chain, and the private key without password. It is read again " +
 				"when it changes. A domain_certfile of the host is preferred to it for STARTTLS.",

@@ -61,7 +61,7 @@ var passwordIn = schema.Convert(schema.Nested(passwordTable), func(d domains) (s
 
 func wide[V any](key string, names schema.Type[[]string], at func(*V) *domains) schema.Value[V] {
 	return schema.Field(schema.Tuple(
-		schema.Skip[domains](key, schema.Enum(key)),
+		schema.Tag[domains](key),
 		schema.Elem(map[string]string{"host": "DOMAIN", "hosts": "[DOMAIN, ...]"}[key], names,
 			func(d *domains) *[]string { return &d.Names }),
 		schema.Elem(`[{password, "SECRET"}]`, passwordIn, func(d *domains) *string { return &d.Password }),

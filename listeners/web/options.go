@@ -78,7 +78,7 @@ var table = &schema.Table[Options]{
 			Default: "100", Example: "10",
 			Doc:   "Number of processes that accept connections in 2.0.1. Here one is enough.",
 			Since: "1.3.0", TOML: "transport.num_acceptors", Effect: schema.OnReload, Bad: schema.Refused,
-			NoEffect: "connections are accepted by one goroutine",
+			NoEffect: "connections are accepted by one goroutine", Quiet: true,
 		},
 		{
 			Name: "max_connections",
@@ -130,7 +130,7 @@ var table = &schema.Table[Options]{
 			Doc: "Certificate in the form of MongooseIM 1.x, where the port was HTTPS then. 2.0.1 ignored it and " +
 				"served plain HTTP; here that is an error unless ssl is given.",
 			Since: "1.3.0", Until: "1.6.2", TOML: "-", Effect: schema.OnReload, Bad: schema.AnyValue,
-			NoEffect: "2.0.1 reads {ssl, [{certfile, FILE}, {keyfile, FILE}]}",
+			NoEffect: "2.0.1 reads {ssl, [{certfile, FILE}, {keyfile, FILE}]}", Quiet: true,
 		},
 		{
 			Name:   "key",
@@ -138,7 +138,7 @@ var table = &schema.Table[Options]{
 			Absent: "-", Example: `"priv/ssl/key.pem"`,
 			Doc:   "Key in the form of MongooseIM 1.x; see cert.",
 			Since: "1.3.0", Until: "1.6.2", TOML: "-", Effect: schema.OnReload, Bad: schema.AnyValue,
-			NoEffect: "2.0.1 reads {ssl, [{certfile, FILE}, {keyfile, FILE}]}",
+			NoEffect: "2.0.1 reads {ssl, [{certfile, FILE}, {keyfile, FILE}]}", Quiet: true,
 		},
 		{
 			Name: "key_pass", Secret: true,
@@ -146,7 +146,7 @@ var table = &schema.Table[Options]{
 			Absent: "-", Example: `"secret"`,
 			Doc:   "Password of the key in the form of MongooseIM 1.x; see cert.",
 			Since: "1.3.0", Until: "1.6.2", TOML: "-", Effect: schema.OnReload, Bad: schema.AnyValue,
-			NoEffect: "2.0.1 reads {password, SECRET} inside of ssl",
+			NoEffect: "2.0.1 reads {password, SECRET} inside of ssl", Quiet: true,
 		},
 	}...),
 	Foreign: []schema.Foreign{
@@ -173,15 +173,18 @@ func check(o *Options, c *schema.Check) {
 	if p := c.Context().Proto; p != "" && p != "tcp" {
 		c.Errorf("LSN034", "proto", "remove "+p, "ejabberd_cowboy serves tcp only, not %s", p)
 	}
-	if o.SSL == nil && !c.Named("ssl") {
-		for _, name := range []string{"cert", "key"} {
-			if c.Given(name) {
-				c.Errorf("LSN033", name, `write {ssl, [{certfile, "FILE"}, {keyfile, "FILE"}, {password, "SECRET"}]}, `+
-					"or remove "+name+" if plain HTTP is meant",
-					"%s is the form of MongooseIM 1.x: this port would serve plain HTTP", name)
-				break
-			}
+	for _, name := range []string{"cert", "key"} {
+		switch {
+		case !c.Given(name):
+			continue
+		case c.Named("ssl"):
+			c.Warnf("LSN033", name, "remove it", "%s is the form of MongooseIM 1.x and has no effect: ssl counts", name)
+		default:
+			c.Errorf("LSN033", name, `write {ssl, [{certfile, "FILE"}, {keyfile, "FILE"}, {password, "SECRET"}]}, `+
+				"or remove "+name+" if plain HTTP is meant",
+				"%s is the form of MongooseIM 1.x: this port would serve plain HTTP", name)
 		}
+		break
 	}
 }
 
