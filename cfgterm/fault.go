@@ -3,6 +3,7 @@ package cfgterm
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -77,6 +78,22 @@ func open(toks []token, i int) (stack []int) {
 	return stack
 }
 
+// between returns the first token of kind k from i on that is in no bracket.
+func between(toks []token, i int, k kind) int {
+	depth := len(open(toks, i))
+	for ; i < len(toks)-1; i++ {
+		switch t := toks[i].kind; {
+		case t == k && depth == 0:
+			return i
+		case isOpener(t):
+			depth++
+		case isCloser(t):
+			depth--
+		}
+	}
+	return i
+}
+
 // a returns a word with its article.
 func a(word string) string {
 	if word != "" && strings.IndexByte("aeiou", word[0]) >= 0 {
@@ -132,17 +149,9 @@ func (r *reader) diagnose(toks []token, v reading) fault {
 		}
 		return f
 	case v.clauses:
-		i := 0
-		for i < len(toks)-1 && (toks[i].kind != kSemi || len(open(toks, i)) > 0) {
-			i++
-		}
-		return r.separator(toks, i, ";", ".")
+		return r.separator(toks, between(toks, 0, kSemi), ";", ".")
 	case len(v.exprs) > 1:
-		i := v.exprs[0].last
-		for i < len(toks)-1 && (toks[i].kind != kComma || len(open(toks, i)) > 0) {
-			i++
-		}
-		return r.separator(toks, i, ",", ".")
+		return r.separator(toks, between(toks, v.exprs[0].last, kComma), ",", ".")
 	}
 	return r.constant(toks, v.exprs[0])
 }
@@ -473,12 +482,8 @@ func (r *reader) neverClosed(toks []token, stack []int, i int) fault {
 
 // tokenAt reports whether a token starts at an offset: it is not within quotes.
 func tokenAt(toks []token, off int) bool {
-	for i := range toks {
-		if toks[i].start >= off {
-			return toks[i].start == off
-		}
-	}
-	return false
+	_, ok := slices.BinarySearchFunc(toks, off, func(t token, off int) int { return t.start - off })
+	return ok
 }
 
 // elementsAtLeft reports whether earlier elements of the innermost open bracket
@@ -906,12 +911,8 @@ func (r *reader) commentFault(mark string, i, end int) (f fault) {
 
 // withinToken reports whether an offset is inside of a quoted token.
 func withinToken(toks []token, off int) bool {
-	for i := range toks {
-		if t := &toks[i]; t.start < off && off < t.end && (t.kind == kString || t.kind == kAtom) {
-			return true
-		}
-	}
-	return false
+	i, _ := slices.BinarySearchFunc(toks, off, func(t token, off int) int { return t.end - off - 1 })
+	return i < len(toks) && toks[i].start < off && (toks[i].kind == kString || toks[i].kind == kAtom)
 }
 
 // constant says which parts of an expression are no constants.
@@ -927,14 +928,14 @@ func (r *reader) constant(toks []token, e *node) fault {
 		return f
 	}
 	f.Diagnostic, f.more = found[0], found[1:]
-	if len(f.more) > 20 {
-		f.more = f.more[:20]
-	}
 	return f
 }
 
 // offenders collects the innermost parts of e that are no constants.
 func (r *reader) offenders(toks []token, e *node, out *[]diag.Diagnostic) {
+	if len(*out) > 20 { // enough for one term
+		return
+	}
 	report := func(code, summary, help string) {
 		*out = append(*out, diag.Diagnostic{Code: code, Span: r.span(toks[e.first].start, toks[e.last].end), Summary: summary, Help: help})
 	}
@@ -1101,6 +1102,9 @@ func compute(toks []token, e *node) (*big.Int, bool) {
 // segmentOffender reports what is wrong with one element of a binary.
 func (r *reader) segmentOffender(toks []token, e *node, out *[]diag.Diagnostic) {
 	n := len(*out)
+	if n > 20 {
+		return
+	}
 	value := e.kids[0]
 	r.offenders(toks, value, out)
 	if len(*out) > n {

@@ -19,7 +19,7 @@ type File struct {
 	// too, and so are terms whose fault leaves no doubt about what was meant: a
 	// missing or superfluous comma, a missing final dot.
 	Terms    []Term
-	Comments []Comment
+	Comments []Comment // those of terms that could not be read may be missing
 	// Erlang is what file:consult/1 says of the file as "LINE: MESSAGE", and ""
 	// if it reads it.
 	Erlang string
@@ -32,11 +32,9 @@ type File struct {
 	latin1 bool
 }
 
-// A Comment is one % comment, without its line end.
-type Comment struct {
-	At   diag.Span
-	Text string // the bytes of the file, with the leading %
-}
+// A Comment is where one % comment stands: the bytes from its first % up to the
+// end of the line, without the line end. File.Span gives its line and column.
+type Comment struct{ Start, End int }
 
 // Broken is a top-level term that could not be read.
 type Broken struct {
@@ -49,6 +47,9 @@ type Fix struct {
 	Start, End int
 	Text       string
 }
+
+// CommentText returns the bytes of a comment, with the leading %.
+func (f *File) CommentText(c Comment) string { return string(f.Src[c.Start:c.End]) }
 
 // Latin1 reports whether the file declares Latin-1 in a coding comment.
 func (f *File) Latin1() bool { return f.latin1 }
@@ -93,7 +94,7 @@ func Parse(name string, src []byte, o ...Option) (*File, diag.List) {
 	f := &File{Name: name, Src: src}
 	r := reader{f: f}
 	r.lim = newLimits(o)
-	r.read()
+	r.run()
 	r.diags.Sort()
 	return f, r.diags
 }
@@ -101,13 +102,14 @@ func Parse(name string, src []byte, o ...Option) (*File, diag.List) {
 // ParseTerm reads one term. The final dot may be left out. If the text is not
 // one term the error wraps the *diag.Diagnostic that says why.
 func ParseTerm(text string) (Term, error) {
+	read := func(f *File) bool { return f.Erlang == "" && len(f.Terms) == 1 && len(f.Broken) == 0 }
 	f, list := Parse("", []byte(text))
-	if len(f.Terms) != 1 || list.HasErrors() {
+	if !read(f) {
 		if g, more := Parse("", []byte(text+" .")); !strings.HasSuffix(strings.TrimSpace(text), ".") {
 			f, list = g, more
 		}
 	}
-	if len(f.Terms) == 1 && !list.HasErrors() {
+	if read(f) { // template marks do not matter here
 		return f.Terms[0], nil
 	}
 	for i := range list {
@@ -134,6 +136,12 @@ type reader struct {
 	diags diag.List
 	// errors and other diagnostics so far
 	faults, warnings int
+	// toks is space for the tokens of a faulty term.
+	toks []token
+	// work is how many tokens were read to find faults.
+	work int
+	// escaped is the start of the last text with a dropped backslash.
+	escaped int
 	// mark is how many diagnostics there were before the current term.
 	mark int
 	// templateErlang is what Erlang says of the first term that template marks
@@ -141,7 +149,7 @@ type reader struct {
 	templateErlang string
 }
 
-func (r *reader) read() {
+func (r *reader) run() {
 	src := r.f.Src
 	if len(src) > r.lim.size {
 		r.add(diag.Diagnostic{
@@ -156,9 +164,13 @@ func (r *reader) read() {
 	r.end = len(src)
 	r.file = r.f.Name
 	r.line, r.bol = 1, 0
-	r.insertAt = -1
-	if n := bytes.Count(src, []byte{'%'}); n > 0 {
-		r.f.Comments = make([]Comment, 0, n)
+	r.insertAt, r.escaped = -1, -1
+	// As many comments as the start of the file suggests: growing costs more than
+	// a little space.
+	head := src[:min(len(src), 4096)]
+	if n := bytes.Count(head, []byte("\n%")); n > 0 {
+		n = n * len(src) / len(head)
+		r.f.Comments = make([]Comment, 0, n+n/3+8)
 	}
 	r.comments = &r.f.Comments
 	if !r.latin1 && !utf8.ValidString(r.s) {
@@ -180,7 +192,15 @@ func (r *reader) read() {
 			r.lex()
 			continue
 		}
+		before := r.scanner.read
 		r.recover(start)
+		if r.work += r.scanner.read - before; r.work > maxWork && r.tok.kind != kEOF {
+			r.add(diag.Diagnostic{
+				Severity: diag.Info, Code: codeLimit, Span: r.span(r.tok.start, r.tok.end),
+				Summary: "the rest of the file is not looked at: it has too many faults",
+			})
+			break
+		}
 	}
 	r.template()
 	slices.SortStableFunc(r.f.Fixes, func(a, b Fix) int { return a.Start - b.Start })

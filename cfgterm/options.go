@@ -3,7 +3,7 @@ package cfgterm
 // Bounds that hold if no Option says otherwise. They are far above what any
 // configuration needs and far below what hurts the program that reads one.
 const (
-	DefaultMaxSize   = 64 << 20 // bytes of a file
+	DefaultMaxSize   = 16 << 20 // bytes of a file
 	DefaultMaxDepth  = 1000     // brackets open at the same time
 	DefaultMaxDigits = 10000    // digits of one number
 	DefaultMaxBinary = 16 << 20 // bytes of one binary

@@ -14,8 +14,9 @@ type slab[T any] struct {
 
 func (s *slab[T]) next() *T {
 	if len(s.free) == 0 {
-		s.size = min(max(2*s.size, 16), 512)
+		s.size = max(s.size, 8)
 		s.free = make([]T, s.size)
+		s.size = min(2*s.size, 64)
 	}
 	v := &s.free[0]
 	s.free = s.free[1:]
@@ -80,7 +81,7 @@ func (p *parser) goTo(at place) {
 	p.insertAt, p.inserted = -1, 0
 	if p.comments != nil {
 		c := *p.comments
-		for len(c) > 0 && c[len(c)-1].At.Start >= at.pos {
+		for len(c) > 0 && c[len(c)-1].Start >= at.pos {
 			c = c[:len(c)-1]
 		}
 		*p.comments = c
@@ -213,7 +214,7 @@ func (p *parser) seal(mark int) []Term {
 		return nil
 	}
 	if len(p.elems) < n {
-		p.elems = make([]Term, max(n, min(512, max(32, len(p.s)/64))))
+		p.elems = make([]Term, max(n, min(256, max(16, len(p.s)/64))))
 	}
 	out := p.elems[:n:n]
 	p.elems = p.elems[n:]

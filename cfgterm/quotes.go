@@ -117,6 +117,9 @@ func (r *reader) tryClose(start place, o openQuote) int {
 	}
 	at = append(at, o.at+end)
 	for _, i := range at {
+		if i-start.pos > 256<<10 {
+			break
+		}
 		// Read no further than the next terms: the rest is not at issue.
 		limit := min(len(s), i+64<<10)
 		p := parser{}
@@ -166,7 +169,8 @@ func (r *reader) quoteFault(o openQuote, where, named int) fault {
 // swallowed reports whether one of the tokens up to the one at fault is a quoted
 // text over several lines that looks as if it ran over the end of another.
 func (r *reader) swallowed(toks []token, i int, start place) (f fault, ok bool) {
-	for j := min(i, len(toks)-1); j >= 0 && j >= i-40; j-- {
+	tries := 0
+	for j := min(i, len(toks)-1); j >= 0 && j >= i-40 && tries < 3; j-- {
 		t := &toks[j]
 		if t.kind != kString && t.kind != kAtom || strings.IndexByte(r.s[t.start:t.end], '\n') < 0 {
 			continue
@@ -175,6 +179,7 @@ func (r *reader) swallowed(toks []token, i int, start place) (f fault, ok bool) 
 		if q != '"' && q != '\'' {
 			continue
 		}
+		tries++
 		o, where, odd := r.unclosed(start, toks[0].start, t.start)
 		if !odd {
 			continue

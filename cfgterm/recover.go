@@ -11,6 +11,11 @@ import (
 // take a file of megabytes without a single dot to reach it.
 const maxTokens = 1 << 20
 
+// maxWork bounds how many tokens are read to find faults, in one file. Each fault
+// costs one or two readings of its term; with a file of usual size the bound on
+// the number of faults comes first.
+const maxWork = 4 << 20
+
 // maxTries bounds at how many lines reading is tried again after a fault.
 const maxTries = 200
 
@@ -60,6 +65,8 @@ func (r *reader) where(off int) string {
 func (r *reader) tokens(start place) (toks []token, full bool) {
 	r.dropWarnings()
 	r.goTo(start)
+	toks = r.toks[:0]
+	defer func() { r.toks = toks }()
 	for r.tok.kind != kEOF && r.tok.kind != kBad {
 		toks = append(toks, r.tok)
 		if r.tok.kind == kDot {
@@ -82,7 +89,8 @@ func (r *reader) recover(start place) {
 	sure := false
 	broken := false
 	var toks []token
-	for r.faults < r.lim.faults {
+	begin := r.scanner.read
+	for r.faults < r.lim.faults && r.work+r.scanner.read-begin <= maxWork {
 		var full bool
 		toks, full = r.tokens(start)
 		bad := r.tok.kind == kBad
@@ -162,6 +170,7 @@ func (r *reader) dropWarnings() {
 		}
 	}
 	r.diags = kept
+	r.escaped = -1
 }
 
 // accept takes the term that starts at a place, now that all that is wrong with
@@ -295,7 +304,8 @@ func (r *reader) resume(start place, from int, sure bool, toks []token) {
 	end := stop
 	found := false
 	r.dropWarnings()
-	for tries := 0; tries < maxTries; tries++ {
+	began := r.scanner.read
+	for tries := 0; tries < maxTries && r.scanner.read-began < maxWork/4; tries++ {
 		i := nextTermLine(r.s[:stop], from)
 		if i < 0 {
 			break

@@ -26,6 +26,8 @@ type scanner struct {
 	nonchr bool   // U+FFFE or U+FFFF stands somewhere
 	lim    limits
 
+	read int // tokens so far, to bound the work on files with many faults
+
 	pos  int
 	line int
 	bol  int // a character at byte i of the current line has column i-bol+1
@@ -115,6 +117,7 @@ func (p *scanner) failEnd(otherwise func()) {
 
 // lex reads the next token into p.tok.
 func (p *scanner) lex() {
+	p.read++
 	s, pos, end := p.s, p.pos, p.end
 	for {
 		if pos >= end {
@@ -249,9 +252,7 @@ func (p *scanner) comment(a, b int) {
 	if b > a && p.s[b-1] == '\r' {
 		b--
 	}
-	c := Comment{Text: p.s[a:b]}
-	c.At.File, c.At.Start, c.At.End, c.At.Line, c.At.Col = p.file, a, b, p.line, a-p.bol+1
-	*p.comments = append(*p.comments, c)
+	*p.comments = append(*p.comments, Comment{a, b})
 }
 
 // name reads an atom, a reserved word or a variable.

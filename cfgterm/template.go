@@ -1,6 +1,7 @@
 package cfgterm
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sort"
@@ -42,6 +43,9 @@ type mark struct {
 // marks returns the template marks between two offsets, those in comments left
 // out.
 func (r *reader) marks(from, to int) (out []mark) {
+	if !mayHold(r.f.Src[from:to]) {
+		return nil
+	}
 	s := string(r.f.Src[from:to])
 	comment := -1 // start of a comment that is part of a mark: <% is read as < and a comment
 	for i := 0; i < len(s); {
@@ -58,6 +62,9 @@ func (r *reader) marks(from, to int) (out []mark) {
 		start := from + i
 		m.start, m.end = start, start+m.end
 		i += m.end - m.start
+		if len(out) == 10000 {
+			break
+		}
 		c := r.inComment(start)
 		if inside := r.inComment(start + 1); c < 0 && inside >= 0 && inside < m.end {
 			comment = inside
@@ -69,12 +76,65 @@ func (r *reader) marks(from, to int) (out []mark) {
 	return out
 }
 
+// mayHold reports whether there may be template marks in b. Most files have none,
+// and reading them must not take longer for it.
+func mayHold(b []byte) bool {
+	if pair(b, '<', '%') || pair(b, '$', '{') {
+		return true
+	}
+	// {{5222, "::"}, ...} is no mark: a word must follow, and then }}.
+	for {
+		n := bytes.IndexByte(b, '{')
+		if n < 0 || n+1 >= len(b) {
+			return false
+		}
+		next := b[n+1]
+		b = b[n+1:]
+		if next == '%' {
+			return true
+		}
+		if next != '{' {
+			continue
+		}
+		b = b[1:]
+		i := 0
+		for i < len(b) && (b[i] == '{' || b[i] == ' ') {
+			i++
+		}
+		word := i
+		for i < len(b) && (class[b[i]] == cLower || class[b[i]] == cUpper || class[b[i]] == cDigit) {
+			i++
+		}
+		for i > word && i < len(b) && b[i] == ' ' {
+			i++
+		}
+		if i > word && bytes.HasPrefix(b[i:], []byte("}}")) {
+			return true
+		}
+	}
+}
+
+// pair reports whether the two bytes stand somewhere, the first of them being
+// rare.
+func pair(b []byte, first, second byte) bool {
+	for {
+		n := bytes.IndexByte(b, first)
+		if n < 0 || n+1 >= len(b) {
+			return false
+		}
+		if b[n+1] == second {
+			return true
+		}
+		b = b[n+1:]
+	}
+}
+
 // inComment returns the start of the comment that an offset is in, or -1.
 func (r *reader) inComment(off int) int {
 	c := r.f.Comments
-	i := sort.Search(len(c), func(i int) bool { return c[i].At.End > off })
-	if i < len(c) && c[i].At.Start <= off {
-		return c[i].At.Start
+	i := sort.Search(len(c), func(i int) bool { return c[i].End > off })
+	if i < len(c) && c[i].Start <= off {
+		return c[i].Start
 	}
 	return -1
 }
@@ -82,19 +142,23 @@ func (r *reader) inComment(off int) int {
 // inQuotes reports whether an offset is in quotes, by its line alone.
 func (r *reader) inQuotes(off int) bool {
 	from := lineStart(r.s, off)
+	if off-from > 4096 { // nobody's line; do not read it again for each mark
+		return false
+	}
 	o, odd := oddLine(r.s[:off], from)
 	return odd && o.at < off
 }
 
 // markAt returns the mark at the start of s; its end is the length.
 func markAt(s string) (mark, bool) {
+	s = s[:min(len(s), 2000)]
 	closed := func(open, closing, engine string) (mark, bool) {
 		if !strings.HasPrefix(s, open) {
 			return mark{}, false
 		}
 		line, _, _ := strings.Cut(s, "\n")
 		if closing[0] == '%' { // what is no term anyway may go over lines
-			line = s[:min(len(s), 2000)]
+			line = s
 		}
 		n := strings.Index(line[len(open):], closing)
 		if n < 0 {
@@ -160,15 +224,7 @@ func (r *reader) blameTemplate(from, to int, toks []token, erlang string) bool {
 	}
 	blamed := false
 	for _, m := range r.marks(from, to) {
-		quoted := false
-		for i := range toks {
-			t := &toks[i]
-			if t.start < m.start && m.start < t.end && (t.kind == kString || t.kind == kAtom) {
-				quoted = true
-				break
-			}
-		}
-		if !quoted {
+		if !withinToken(toks, m.start) {
 			blamed = true
 		}
 	}

@@ -15,8 +15,6 @@ func (r *reader) warn(odd oddity, start, end int) {
 	if r.warnings >= r.lim.faults {
 		return
 	}
-	d := diag.Diagnostic{Severity: diag.Warning, Span: r.span(start, end)}
-	text := r.s[start:end]
 	switch odd {
 	case oddEscape:
 		r.warnEscape(start, end)
@@ -26,9 +24,14 @@ func (r *reader) warn(odd oddity, start, end int) {
 		return
 	case oddControl:
 		// \^A to \^_ and \^@ are how control characters are written.
-		if c := text[2]; c >= '@' && c <= '_' {
+		if c := r.s[start+2]; c >= '@' && c <= '_' {
 			return
 		}
+	}
+	d := diag.Diagnostic{Severity: diag.Warning, Span: r.span(start, end)}
+	text := r.s[start:end]
+	switch odd {
+	case oddControl:
 		d.Code = codeEscape
 		d.Summary = fmt.Sprintf("%s is a control character", text)
 		d.Help = fmt.Sprintf(`write \\%s if a backslash is meant`, text[1:])
@@ -66,32 +69,27 @@ func (r *reader) warn(odd oddity, start, end int) {
 
 // warnEscape reports a backslash that is dropped, once for each text.
 func (r *reader) warnEscape(start, end int) {
-	d := diag.Diagnostic{Severity: diag.Warning, Code: codeEscape, Span: r.span(start, end)}
+	if r.escaped == r.tok.start {
+		return
+	}
 	text := r.s[start:end]
 	c, _ := utf8.DecodeRuneInString(text[1:])
 	if c == '/' || c == '@' || c == ' ' {
 		return // dropping it changes nothing that anybody would notice
 	}
-	from := lineStart(r.s, start)
-	before := r.s[from:start]
-	if i := strings.LastIndexAny(before, `"'`); i >= 0 {
-		before = before[i+1:]
+	r.escaped = r.tok.start
+	d := diag.Diagnostic{
+		Severity: diag.Warning, Code: codeEscape, Span: r.span(start, end),
+		Summary: fmt.Sprintf("%s is no escape sequence: the backslash is dropped", text),
+		Help:    fmt.Sprintf(`write \\%s for a backslash`, text[1:]),
 	}
-	d.Summary = fmt.Sprintf("%s is no escape sequence: the backslash is dropped", text)
-	d.Help = fmt.Sprintf(`write \\%s for a backslash`, text[1:])
+	before := r.s[min(r.tok.start+1, start):start]
 	switch {
-	case drive(before) || (c == utf8.RuneError || unicode.IsLetter(c)) && strings.Contains(before, `:\`):
+	case drive(before) || unicode.IsLetter(c) && strings.Contains(before, `:\`):
 		d.Summary = "the backslashes of this path are dropped"
 		d.Help = `write the path with / or with two backslashes: "C:/certs/a.pem"`
 	case strings.ContainsRune(".*+?()[]{}|-$", c):
 		d.Help = fmt.Sprintf(`write \\%s: a regular expression needs the backslash`, text[1:])
-	}
-	// One warning for each text is enough.
-	if n := len(r.diags); n > 0 {
-		last := &r.diags[n-1]
-		if last.Code == codeEscape && last.Span.Line == d.Span.Line && last.Span.End <= start && strings.IndexAny(r.s[last.Span.End:start], `"'`) < 0 {
-			return
-		}
 	}
 	r.add(d)
 }

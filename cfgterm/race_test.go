@@ -1,0 +1,5 @@
+//go:build race
+
+package cfgterm
+
+const raceEnabled = true
