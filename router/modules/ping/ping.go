@@ -149,6 +149,7 @@ func (m *Module) active(s *session.Session) {
 
 // ping asks a silent client whether it is there.
 func (m *Module) ping(s *session.Session, w *watch) {
+	defer m.host.Router().Guard("ping of a silent client")
 	t := session.NewTurn(m.host.Router().Context())
 	st := stanza.New(stanza.IQ, "get", "", xml.New(ns, "ping"))
 	stop := m.host.Ask(t, router.Packet{From: m.host.JID(), To: s.JID, Stanza: st}, m.Options.Timeout,
