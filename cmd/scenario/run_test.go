@@ -140,11 +140,11 @@ func TestRunSkips(t *testing.T) {
 	tests := []struct{ src, transport, reason string }{
 		{"a login via=ws", "ws", "does not speak"},
 		{"a login via=bosh-tls", "bosh-tls", "does not speak"},
-		{"a login via=starttls+zlib", "zlib", "does not speak"},
+		{"a login via=starttls+zlib", "zlib", "does not compress"},
 		{"a open via=component", "component", "does not speak"},
 		{"a open via=http\na request GET /", "http", "does not speak"},
 		{"a listen 5270", "s2s", "does not speak"},
-		{"a login\na compress", "zlib", "does not speak"},
+		{"a login\na compress", "zlib", "does not compress"},
 		{"a login port=5233", "tcp", "no port 5233"},
 		{"a login port=zlib", "tcp", "no port zlib"},
 	}

@@ -105,7 +105,7 @@ func (t *Target) tls(withCert bool) (*tls.Config, error) {
 
 // transportOf says which transport a command is part of.
 var transportOf = map[string]string{
-	"listen": "s2s", "accept": "s2s", "upstream": "http", "request": "http", "answer": "http", "frame": "ws", "compress": "zlib",
+	"listen": "s2s", "accept": "s2s", "upstream": "http", "request": "http", "answer": "http", "frame": "ws",
 }
 
 // offered checks that the runner and the target have what the scenario needs,
@@ -123,11 +123,13 @@ func (sc *Scenario) offered(t *Target) error {
 			if err != nil {
 				return err
 			}
-			if slices.Contains(o.via[1:], "zlib") {
-				o.via[0] = "zlib"
+			if l.op == "login" && slices.Contains(o.via, "zlib") || slices.Contains(o.via[1:], "zlib") {
+				return skip("zlib", "this runner does not compress")
 			}
 			via, port = o.via[0], o.port
-		case "accept", "listen", "upstream", "request", "answer", "frame", "compress":
+		case "compress":
+			return skip("zlib", "this runner does not compress")
+		case "accept", "listen", "upstream", "request", "answer", "frame":
 		default:
 			continue
 		}

@@ -41,7 +41,7 @@ type (
 )
 
 // An opener connects over one transport. Others register here: "component",
-// "s2s", "zlib", "bosh", "bosh-tls", "ws", "wss", "http", "https".
+// "s2s", "bosh", "bosh-tls", "ws", "wss", "http", "https".
 type opener struct {
 	port string // name of the default port
 	open func(ctx context.Context, addr string, t *Target, o options) (transport, error)
@@ -51,6 +51,7 @@ var transports = map[string]opener{
 	"tcp":      {"tcp", openTCP},
 	"starttls": {"tcp", openTCP}, // login switches TLS on
 	"tls":      {"tls", openTLS},
+	"zlib":     {"zlib", openTCP}, // in clear until it is switched on
 }
 
 // tcpStream is a stream over TCP, with or without TLS.
