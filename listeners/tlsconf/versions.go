@@ -2,7 +2,7 @@ package tlsconf
 
 import (
 	"crypto/tls"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -101,10 +101,10 @@ func (v Versions) best(offered []uint16) uint16 {
 	return 0
 }
 
-// errNoVersion says that the options leave nothing.
+// check says whether the options leave nothing.
 func (v Versions) check() error {
 	if lowest, _, _ := v.bounds(); lowest == 0 {
-		return fmt.Errorf("protocol_options switch off every version of TLS")
+		return errors.New("protocol_options switch off every version of TLS")
 	}
 	return nil
 }
