@@ -21,8 +21,6 @@ import (
 )
 
 const (
-	// handshakeTimeout bounds a TLS handshake.
-	handshakeTimeout = 60 * time.Second
 	// closeTimeout bounds the wait for a peer to take the last bytes.
 	closeTimeout = 5 * time.Second
 	// headerOpen is how every header of the server begins.
@@ -47,15 +45,28 @@ type Server struct {
 	// for a name that limits nothing.
 	Shaper func(name string) *shaper.Shaper
 	Log    *zap.Logger
+
+	stopping atomic.Bool
 }
 
-// Serve runs a connection until it ends. ctx is the life of the node.
+// Shutdown makes every stream end with system-shutdown, as soon as Wake was called
+// for its connection.
+func (s *Server) Shutdown() { s.stopping.Store(true) }
+
+// Wake makes the owner of a connection look whether its server shuts down.
+func Wake(c *conn.Conn) {
+	_ = c.SetReadDeadline(time.Unix(1, 0)) // fails if it is closed: then its owner knows
+}
+
+// Serve runs a connection until it has ended and all that it leaves behind is with
+// others. ctx is the life of the node.
 func (s *Server) Serve(ctx context.Context, c *conn.Conn) {
 	t := &tcp{server: s, conn: c}
 	t.framer.Init(xml.Stream, xml.LimitsFor(s.Options.MaxStanzaSize))
 	if s.Options.TLS {
-		cfg := s.TLS("")
-		if err := c.StartTLS(cfg, handshakeTimeout); err != nil {
+		var err error
+		t.aside(func() { err = t.StartTLS("") })
+		if err != nil {
 			s.Log.Info("TLS handshake failed", zap.Stringer("ip", c.RemoteAddr()), zap.Error(err))
 			c.Close()
 			return
@@ -63,10 +74,6 @@ func (s *Server) Serve(ctx context.Context, c *conn.Conn) {
 	}
 	t.handler = s.Clients.New(ctx, t, &s.Stream)
 	c.OnDrain(t.handler.Drained)
-	if s.Options.TLS {
-		go t.run() // the stack that the handshake needed is not kept
-		return
-	}
 	t.run()
 }
 
@@ -78,7 +85,7 @@ type tcp struct {
 	handler *client.Client
 	timeout time.Duration
 	shaper  *shaper.Shaper
-	moved   bool        // a handshake was made: go on in a goroutine with a small stack
+	settled bool        // see stream.Transport.Settled
 	ending  atomic.Bool // the last bytes are on their way, and must not be cut off
 }
 
@@ -92,11 +99,17 @@ func (t *tcp) run() {
 			t.handler.Lost()
 		}
 	}()
-	for !t.moved {
+	for {
+		if t.server.stopping.Load() && !t.ending.Load() {
+			t.handler.Shutdown() // Wake may have come before a deadline was set
+		}
 		data, err := t.conn.Receive()
 		if err != nil {
 			if !t.ending.Load() {
 				if errors.Is(err, os.ErrDeadlineExceeded) {
+					if t.server.stopping.Load() {
+						continue
+					}
 					t.handler.TimedOut()
 				}
 				t.conn.Close()
@@ -106,19 +119,35 @@ func (t *tcp) run() {
 		}
 		t.arm()
 		n := len(data)
-		t.feed(data)
-		t.handler.EndOfInput()
+		if t.settled {
+			t.feed(data)
+		} else {
+			t.aside(func() { t.feed(data) })
+		}
 		t.conn.Release()
 		if t.shaper != nil {
 			t.conn.Pause(t.shaper.Take(time.Now(), n))
 		}
 	}
-	t.moved = false
-	go t.run()
+}
+
+// aside runs fn in a goroutine of its own and waits for it. A login needs a deep
+// stack (TLS, SASL, databases), which the goroutine of an idle connection would
+// keep: half of what such a connection costs.
+func (t *tcp) aside(fn func()) {
+	done := make(chan any)
+	go func() {
+		defer func() { done <- recover() }()
+		fn()
+	}()
+	if p := <-done; p != nil {
+		panic(p)
+	}
 }
 
 // feed hands what a read brought to the stream.
 func (t *tcp) feed(data []byte) {
+	defer t.handler.EndOfInput()
 	t.framer.Push(data)
 	for {
 		tok, err := t.framer.Next()
@@ -193,16 +222,18 @@ func (t *tcp) CanStartTLS(host string) bool {
 
 // StartTLS implements stream.Transport.
 func (t *tcp) StartTLS(host string) error {
+	if t.server.TLS == nil {
+		return errors.New("listener has no certificate")
+	}
 	cfg := t.server.TLS(host)
 	if cfg == nil {
-		return fmt.Errorf("no certificate for %s", host)
+		return fmt.Errorf("no certificate for host %q", host)
 	}
 	t.framer.Discard() // what came in clear behind <starttls/> is nobody's
 	t.conn.Release()
-	if err := t.conn.StartTLS(cfg, handshakeTimeout); err != nil {
+	if err := t.conn.StartTLS(cfg, t.server.Clients.Timeout()); err != nil {
 		return err
 	}
-	t.moved = true
 	t.arm()
 	return nil
 }
@@ -226,6 +257,9 @@ func (t *tcp) arm() {
 		_ = t.conn.SetReadDeadline(time.Now().Add(t.timeout)) // fails if closed: Receive says so
 	}
 }
+
+// Settled implements stream.Transport.
+func (t *tcp) Settled() { t.settled = true }
 
 // Shape implements stream.Transport.
 func (t *tcp) Shape(name string) { t.shaper = t.server.Shaper(name) }

@@ -72,7 +72,7 @@ type Server struct {
 	Mechanisms func(*router.Host) *sasl.Mechanisms
 	Log        *zap.Logger
 	Now        func() time.Time
-	// NegotiationTimeout replaces the constant of that name if it is not 0.
+	// NegotiationTimeout replaces the constant of that name if it is above 0.
 	NegotiationTimeout time.Duration
 }
 
@@ -136,12 +136,17 @@ type Client struct {
 func (s *Server) New(ctx context.Context, tr stream.Transport, o *Options) *Client {
 	c := &Client{server: s, transport: tr, opts: o, turn: session.Turn{Context: ctx}}
 	c.secure = tr.Peer().TLS != nil
-	timeout := s.NegotiationTimeout
-	if timeout == 0 {
-		timeout = NegotiationTimeout
-	}
-	tr.SetTimeout(timeout)
+	tr.SetTimeout(s.Timeout())
 	return c
+}
+
+// Timeout is how long a stream that is not established may be silent, and a
+// transport may take for a handshake.
+func (s *Server) Timeout() time.Duration {
+	if s.NegotiationTimeout > 0 {
+		return s.NegotiationTimeout
+	}
+	return NegotiationTimeout
 }
 
 // JID returns the full JID once a resource is bound, and the zero JID before.

@@ -407,7 +407,7 @@ func (c *Client) TimedOut() {
 func (c *Client) Shutdown() {
 	if c.state == waitHeader {
 		c.streamID = stream.NewID()
-		c.header(c.server.Router.Hosts()[0].Name, true, "en")
+		c.header(c.server.Router.Hosts()[0].Name, true, c.server.Router.Language)
 	}
 	c.fail("system-shutdown", "")
 }

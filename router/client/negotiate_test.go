@@ -200,10 +200,11 @@ func TestEnds(t *testing.T) {
 	bad := xml.TooBig()
 	tooBig := streamErrorText("policy-violation", "XML stanza is too big")
 	for stand := range stands {
-		var before, badHeader []string
+		var before, badHeader, stopHeader []string
 		if strings.HasPrefix(stand, "W0") {
 			before = streamError("xml-not-well-formed")
 			badHeader = []string{"header from=h version"}
+			stopHeader = []string{"header from=h version lang=en"}
 		} else {
 			before = []string{streamEnd}
 		}
@@ -216,6 +217,7 @@ func TestEnds(t *testing.T) {
 			{"end of the stream", (*Client).Ended, before, false},
 			{"bad input", func(c *Client) { c.Failed(bad) }, append(badHeader, tooBig...), false},
 			{"failure that is no fault of the input", func(c *Client) { c.Failed(errors.New("x")) }, append(badHeader, streamError("internal-server-error")...), false},
+			{"shutdown", (*Client).Shutdown, append(stopHeader, streamError("system-shutdown")...), false},
 			{"silence", (*Client).TimedOut, nil, true},
 			{"loss", (*Client).Lost, nil, false},
 			{"second header", func(c *Client) {
