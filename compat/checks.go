@@ -180,7 +180,7 @@ func (l *loader) checkServices() {
 	owner := map[string]schema.Service{}
 	for _, s := range l.services {
 		domain, ok := nameprep(s.Domain)
-		if !ok {
+		if _, err := jid.Nodeprep(domain); !ok || err != nil {
 			l.warnf("MOD008", s.Span, "", "%s, the domain of %s, is no valid domain", shorten(s.Domain), s.Owner)
 			continue
 		}

@@ -160,7 +160,6 @@ func (l *loader) entry(i int, e cfgterm.Term) (entry, cfgterm.Term, bool) {
 
 func atom(name string) *cfgterm.Atom             { return &cfgterm.Atom{Name: name} }
 func tuple(elems ...cfgterm.Term) *cfgterm.Tuple { return &cfgterm.Tuple{Elems: elems} }
-func str(s string) *cfgterm.String               { return &cfgterm.String{Text: s} }
 func binary(s string) *cfgterm.Binary            { return &cfgterm.Binary{Bytes: []byte(s)} }
 func list(elems ...cfgterm.Term) *cfgterm.List   { return &cfgterm.List{Elems: elems} }
 func integer(n int64) *cfgterm.Int               { return &cfgterm.Int{N: n} }

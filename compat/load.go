@@ -300,16 +300,23 @@ func (l *loader) include(tup *cfgterm.Tuple, chain []string) []cfgterm.Term {
 }
 
 // finish sorts the diagnostics and drops doubles: an option that is written once
-// for all hosts is read once for each.
+// for all hosts is read once for each. An undefined macro is no value of any option,
+// which need not be said.
 func (l *loader) finish() {
 	type id struct {
 		code, summary string
 		span          diag.Span
 	}
 	seen := map[id]bool{}
+	undefined := map[diag.Span]bool{}
+	for _, d := range l.diags {
+		if d.Code == "MAC001" {
+			undefined[d.Span] = true
+		}
+	}
 	l.diags = slices.DeleteFunc(l.diags, func(d diag.Diagnostic) bool {
 		k := id{d.Code, d.Summary, d.Span}
-		if seen[k] {
+		if seen[k] || undefined[d.Span] && d.Code != "MAC001" {
 			return true
 		}
 		seen[k] = true

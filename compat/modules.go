@@ -122,10 +122,10 @@ func (s *moduleSet) put(name string, nameTerm cfgterm.Term, at diag.Span, raw cf
 		}
 	} else {
 		m.raw = nil
+		m.merge(s.l, opts, neededBy)
 		if m.neededBy != "" && neededBy == "" {
 			m.neededBy, m.at, m.nameTerm = "", at, nameTerm
 		}
-		m.merge(s.l, opts, neededBy)
 	}
 	if m.builtin == nil || m.builtin.Needs == nil {
 		return

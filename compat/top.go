@@ -373,8 +373,8 @@ func nodeTable(b *Builtins) *schema.Table[Node] {
 			}),
 			option("outgoing_s2s_port", schema.Field(schema.Int(1, 65535), func(n *Node) *int { return &n.S2S.Port }), schema.Option[Node]{
 				Default: "5269", Example: "5299", TOML: "s2s.outgoing.port", Effect: schema.NewConnections, Bad: schema.Refused,
-				Doc: "Port of other servers for which DNS has no SRV record. (The documentation calls it the local port, " +
-					"which it is not.)",
+				Doc: "Port of other servers for which DNS has no SRV record. The documentation calls it the local port, " +
+					"which it is not.",
 			}),
 			{
 				Name: "outgoing_s2s_options", Form: schema.Wide,

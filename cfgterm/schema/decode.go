@@ -585,7 +585,7 @@ func (t *Table[T]) report(r *Reader, kind Kind, o *Option[T], value cfgterm.Term
 			d.Summary = strings.TrimSuffix(d.Summary, "ignored") + "taken as " + o.BadTerm
 		}
 	}
-	if e := o.entry(); o.Example != "" && !hide {
+	if e := o.entry(); o.Example != "" {
 		e.Whole = t.Whole.set != nil
 		d.Help = "for example " + e.Syntax()
 	}

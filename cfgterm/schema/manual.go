@@ -82,6 +82,9 @@ func (e Entry) facts() [][2]string {
 	if e.Unserved != "" {
 		add("this build", "does not serve it: "+e.Unserved)
 	}
+	if e.Restricted != "" {
+		add("this build", "serves only "+e.Restricted)
+	}
 	if e.Secret {
 		add("secret", "never shown")
 	}
@@ -160,7 +163,7 @@ func wrap(b *strings.Builder, text, indent string, width int) {
 	b.WriteByte('\n')
 }
 
-// A Part of the manual: a heading with text and the tables below it.
+// A Section of the manual is a heading with text and the tables below it.
 type Section struct {
 	Title  string // "Listeners"
 	Text   string // Markdown

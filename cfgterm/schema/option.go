@@ -235,8 +235,8 @@ type Entry struct {
 	Secret                  bool
 	// Whole: the options are this one term.
 	Whole bool
-	// Restricted: this build serves some of the values only.
-	Restricted bool
+	// Restricted: this build serves these of the values only; empty: all.
+	Restricted string
 	// AtomIsTrue: the bare atom means {Name, true}.
 	AtomIsTrue bool
 	// Nested lists the options of a value that is a list of options.

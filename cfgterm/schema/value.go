@@ -27,7 +27,7 @@ type Type[V any] struct {
 	mask   func(cfgterm.Term) cfgterm.Term // nil: nothing in it is secret
 	nested func() []Entry                  // nil: no list of options
 	refers RefKind
-	some   bool // made by Serve
+	some   string // made by Serve: the values that are served
 }
 
 // New makes a type of its own. shape completes the sentence "must be ...": "a
@@ -109,7 +109,7 @@ type Value[T any] struct {
 	mask   func(cfgterm.Term) cfgterm.Term
 	sub    func() []Entry
 	refers RefKind
-	some   bool
+	some   string
 	loader bool
 }
 
@@ -482,17 +482,19 @@ func oneOf(words []string) string {
 // value that t accepts is reported as not served by this build.
 func Serve[V comparable](t Type[V], served ...V) Type[V] {
 	inner := t.read
-	t.some = true
+	words := make([]string, len(served))
+	for i, s := range served {
+		words[i] = fmt.Sprint(s)
+	}
+	t.some = strings.Join(words, ", ")
+	if len(words) == 0 {
+		t.some = "none of them"
+	}
 	t.read = func(r *Reader, term cfgterm.Term) (V, error) {
 		v, err := inner(r, term)
 		if err == nil && !slices.Contains(served, v) {
 			var zero V
-			words := make([]string, len(served))
-			for i, s := range served {
-				words[i] = fmt.Sprint(s)
-			}
-			return zero, r.Missing(term, fmt.Sprintf("the value %v of %s", v, r.what()),
-				"this build serves "+strings.Join(words, ", "))
+			return zero, r.Missing(term, fmt.Sprintf("the value %v of %s", v, r.what()), "this build serves "+t.some)
 		}
 		return v, err
 	}
@@ -502,7 +504,7 @@ func Serve[V comparable](t Type[V], served ...V) Type[V] {
 // ServeEmpty restricts what this build serves to the empty list.
 func ServeEmpty[V any](t Type[[]V], help string) Type[[]V] {
 	inner := t.read
-	t.some = true
+	t.some = "the empty list"
 	t.read = func(r *Reader, term cfgterm.Term) ([]V, error) {
 		vs, err := inner(r, term)
 		if err == nil && len(vs) > 0 {
@@ -798,7 +800,9 @@ func Either[V any](types ...Type[V]) Type[V] {
 		if t.refers != 0 {
 			e.refers = t.refers
 		}
-		e.some = e.some || t.some
+		if t.some != "" {
+			e.some = t.some
+		}
 	}
 	if masked {
 		e.mask = func(t cfgterm.Term) cfgterm.Term {

@@ -22,8 +22,10 @@ func TestDecode(t *testing.T) {
 		diag string // part of the only diagnostic
 	}{
 		{`[{http, mod_x}]`, Options{HTTP: &Handler{Module: "mod_x", Options: &struct{}{}}}, ""},
-		{`[{http, mod_x, []}, {ws, xmpp, mod_x}]`, Options{HTTP: &Handler{Module: "mod_x", Options: &struct{}{}},
-			WS: []Handler{{Protocol: "xmpp", Module: "mod_x", Options: &struct{}{}}}}, ""},
+		{`[{http, mod_x, []}, {ws, xmpp, mod_x}]`, Options{
+			HTTP: &Handler{Module: "mod_x", Options: &struct{}{}},
+			WS:   []Handler{{Protocol: "xmpp", Module: "mod_x", Options: &struct{}{}}},
+		}, ""},
 		{`[{http, mod_x}, {http, mod_x}]`, Options{HTTP: &Handler{Module: "mod_x", Options: &struct{}{}}}, "the first http element"},
 		{`[{http, no_such}]`, Options{}, "no such module"},
 		{`[{ftp, mod_x}]`, Options{}, "must be http or ws"},
