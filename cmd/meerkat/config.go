@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -49,10 +48,10 @@ func configPath(flag string) (string, error) {
 	if flag != "" {
 		return flag, nil
 	}
-	path := cmp.Or(os.Getenv("EJABBERD_CONFIG_PATH"), filepath.Join("etc", "ejabberd.cfg"))
+	path, from := compat.FindFile(os.Getenv)
 	if _, err := os.Stat(path); err != nil {
 		abs, _ := filepath.Abs(path)
-		return "", usageError{fmt.Errorf("no configuration file: give one with --config; %s would be read without", abs)}
+		return "", usageError{fmt.Errorf("no configuration file: give one with --config (%s, which %s names, cannot be read: %w)", abs, from, err)}
 	}
 	return path, nil
 }

@@ -64,9 +64,9 @@ var doors = map[string][]string{
 	"modernc.org/sqlite":            {"router/storage/sqlite"},
 	"github.com/xdg-go/stringprep":  {"router/jid"},
 	"github.com/dlclark/regexp2":    {"router/acl"},
-	"golang.org/x/sys/unix":         {"listeners/...", "cmd/..."},
+	"golang.org/x/sys/unix":         {"listeners/...", "router/storage/sqlite", "cmd/..."},
 	"go.uber.org/zap":               {"router/...", "listeners/...", "httpmods/...", "compat/ctl", "cmd/..."},
-	"net/http":                      {"cmd/loadgen/..."},
+	"net/http":                      {"cmd/scenario"},
 }
 
 func fits(pattern, pkg string) bool {
