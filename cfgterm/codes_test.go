@@ -2,9 +2,10 @@ package cfgterm
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"meerkat/cfgterm/diag"
 )
@@ -56,15 +57,17 @@ func TestTemplateNames(t *testing.T) {
 	}
 }
 
-// place is how texts name a line and a column.
-var places = regexp.MustCompile(`\b(\d+):(\d+)\b`)
-
 // checkDiagnostics holds for every diagnostic of every input.
 func checkDiagnostics(t testing.TB, f *File, l diag.List) {
 	t.Helper()
 	for _, d := range l {
 		if d.Summary == "" || strings.ContainsAny(d.Summary, "\n\r") || strings.HasSuffix(d.Summary, ".") && !strings.HasSuffix(d.Summary, "..") {
 			t.Errorf("summary %q", d.Summary)
+		}
+		for _, text := range []string{d.Summary, strings.ReplaceAll(d.Help, "\n", ""), d.Erlang} {
+			if !utf8.ValidString(text) || strings.IndexFunc(text, unicode.IsControl) >= 0 {
+				t.Errorf("%q of %q", text, f.Src)
+			}
 		}
 		known := false
 		for _, c := range codes {

@@ -110,6 +110,14 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
+// cut shortens a long text.
+func cut(s string) string {
+	if utf8.RuneCountInString(s) <= 40 {
+		return s
+	}
+	return string([]rune(s)[:40]) + "…"
+}
+
 // show returns a token as the file has it, cut if it is long. Texts in quotes are
 // left out: they may be secrets.
 func (r *reader) show(t *token) string {
@@ -125,11 +133,8 @@ func (r *reader) show(t *token) string {
 			return "this quoted atom"
 		}
 	}
-	text := r.s[t.start:t.end]
-	if t.kind == kVar || t.kind == kAtom || t.kind == kOdd {
-		text = t.text
-	}
-	if utf8.RuneCountInString(text) > 40 || strings.IndexByte(text, '\n') >= 0 {
+	text := r.part(t.start, t.end)
+	if utf8.RuneCountInString(text) > 40 || strings.IndexFunc(text, unicode.IsControl) >= 0 {
 		return "this token"
 	}
 	return text
@@ -289,7 +294,7 @@ func (r *reader) syntax(toks []token, i int, start place) fault {
 		case prev.kind == kSemi && depth == 0:
 			return r.separator(toks, i-1, ";", ".")
 		case !endsTerm(prev.kind):
-		case adjacent && (prev.kind == kInt || prev.kind == kFloat) && (t.kind == kAtom || t.kind == kVar):
+		case adjacent && (prev.kind == kInt || prev.kind == kFloat) && (t.kind == kAtom || t.kind == kVar) && r.s[t.start] != '\'':
 			return r.badNumber(prev, t)
 		case adjacent && (prev.kind == kString && isWordByte(r.s[t.start]) || t.kind == kString && isWordByte(r.s[prev.end-1])):
 			return r.innerQuote(toks, i)
@@ -423,7 +428,7 @@ func (r *reader) noDot(toks []token, i int) fault {
 	f.Span = r.span(prev.end, prev.end)
 	line := toks[0].line
 	what := fmt.Sprintf("the term that starts at line %d", line)
-	if key := r.termKey(toks); key != "" && len(key) < 40 {
+	if key := r.termKey(toks); plainAtom(key) && len(key) < 40 {
 		what = fmt.Sprintf("the term %s that starts at line %d", key, line)
 	}
 	f.Summary = what + " has no final dot"
@@ -701,11 +706,11 @@ func isIPv4(s string) bool {
 
 // badNumber is a number with letters directly after it.
 func (r *reader) badNumber(prev, t *token) fault {
-	text := r.s[prev.start:t.end]
+	text := r.part(prev.start, t.end)
 	f := fault{remedy: blot, edits: []change{{t.start, strings.Repeat(" ", t.end-t.start)}}}
 	f.Code = codeNumber
 	f.Span = r.span(prev.start, t.end)
-	f.Summary = fmt.Sprintf("%s is neither a number nor a name", text)
+	f.Summary = fmt.Sprintf("%s is neither a number nor a name", cut(text))
 	digits := r.s[prev.start:prev.end]
 	switch {
 	case digits == "0" && (t.text[0] == 'x' || t.text[0] == 'X') && isHex(t.text[1:]):
@@ -756,6 +761,9 @@ func (r *reader) oddCharacter(toks []token, i int) fault {
 	f := r.unexpected(toks, i, blot)
 	f.Code = codeChar
 	f.Summary = fmt.Sprintf("%s has no meaning outside of quotes", t.text)
+	if c, _ := utf8.DecodeRuneInString(t.text); !unicode.IsPrint(c) {
+		f.Summary = fmt.Sprintf("the character U+%04X has no meaning outside of quotes", c)
+	}
 	f.Help = "put text in quotes: \"...\""
 	f.edits = []change{{t.start, strings.Repeat(" ", t.end-t.start)}}
 	word := r.s[t.end:wordEnd(r.s, t.end)]
@@ -960,7 +968,7 @@ func (r *reader) offenders(toks []token, e *node, out *[]diag.Diagnostic) {
 				return
 			}
 			if arg.kind == nLiteral {
-				text := r.s[op.start:toks[arg.last].end]
+				text := kindText[op.kind] + strings.Trim(FormatAtom(toks[arg.last].text), "'")
 				report(codeExpression, fmt.Sprintf("%s stands before an atom", kindText[op.kind]), fmt.Sprintf("write '%s' or \"%s\" if this is a name", text, text))
 				return
 			}
@@ -1150,7 +1158,7 @@ func (r *reader) scanFault(toks []token, start place) fault {
 	f := fault{remedy: giveUp, from: b.end}
 	f.Code = b.code
 	f.Span = r.span(b.start, b.end)
-	fill := func(c string) { f.edits = []change{{b.start, strings.Repeat(c, b.end-b.start)}} }
+	zero := func(end int) { f.edits = []change{{b.start, "0" + strings.Repeat(" ", end-b.start-1)}} }
 	if b.code != codeEncoding && b.code != codeQuote {
 		if g, ok := r.foreignComment(toks, start.pos, b.end); ok {
 			return g
@@ -1181,20 +1189,19 @@ func (r *reader) scanFault(toks []token, start place) fault {
 
 	case codeNumber:
 		f.remedy = blot
-		fill("0")
+		zero(b.end)
 		text := r.s[b.start:b.end]
 		switch {
 		case strings.HasPrefix(b.erlang, "illegal base"):
-			f.Summary = fmt.Sprintf("%s: the base of a number is 2 to 36", text)
+			f.Summary = fmt.Sprintf("%s: the base of a number is 2 to 36", cut(text))
 			f.Help = "a # outside of quotes belongs to numbers such as 16#ff; comments start with %, text has quotes"
-			end := wordEnd(r.s, b.end)
-			f.edits = []change{{b.start, strings.Repeat("0", end-b.start)}}
+			zero(wordEnd(r.s, b.end))
 		case b.erlang == "illegal integer":
-			f.Summary = fmt.Sprintf("no digit of the base follows %s", text)
+			f.Summary = fmt.Sprintf("no digit of the base follows %s", cut(text))
 			f.Help = "write 16#ff for a hexadecimal number"
 			end := wordEnd(r.s, b.end)
 			f.Span = r.span(b.start, end)
-			f.edits = []change{{b.start, strings.Repeat("0", end-b.start)}}
+			zero(end)
 		case strings.ContainsAny(text, "eE") && strings.Trim(text[strings.IndexAny(text, "eE")+1:], "+-") == "":
 			f.Summary = "the exponent of this number has no digits"
 			f.Help = "write 1.0e3, or leave out the e"
@@ -1218,7 +1225,7 @@ func (r *reader) scanFault(toks []token, start place) fault {
 
 	case codeLimit:
 		f.remedy = blot
-		fill("0")
+		zero(b.end)
 		f.Summary = fmt.Sprintf("a number of %d digits: more than %d are not read", b.end-b.start, r.lim.digits)
 		f.Help = "no configuration needs a number as long as that"
 
@@ -1360,7 +1367,7 @@ func (r *reader) typographic(f *fault, b scanFault, what, straight string) {
 	for i := b.end; i < end; {
 		d, n := r.rune(i)
 		if d == 0x201C || d == 0x201D || d == 0x2018 || d == 0x2019 {
-			if (straight == `"`) == (d == 0x201C || d == 0x201D) && strings.IndexAny(r.s[b.end:i], `"'\`) < 0 {
+			if (straight == `"`) == (d == 0x201C || d == 0x201D) && !strings.ContainsAny(r.s[b.end:i], `"'\`) {
 				f.remedy = edit
 				f.edits = []change{
 					{b.start, strings.Repeat(" ", size-1) + straight},

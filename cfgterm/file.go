@@ -104,10 +104,8 @@ func Parse(name string, src []byte, o ...Option) (*File, diag.List) {
 func ParseTerm(text string) (Term, error) {
 	read := func(f *File) bool { return f.Erlang == "" && len(f.Terms) == 1 && len(f.Broken) == 0 }
 	f, list := Parse("", []byte(text))
-	if !read(f) {
-		if g, more := Parse("", []byte(text+" .")); !strings.HasSuffix(strings.TrimSpace(text), ".") {
-			f, list = g, more
-		}
+	if t := strings.TrimSpace(text); !read(f) && t != "" && !strings.HasSuffix(t, ".") {
+		f, list = Parse("", []byte(text+" ."))
 	}
 	if read(f) { // template marks do not matter here
 		return f.Terms[0], nil
@@ -144,6 +142,8 @@ type reader struct {
 	escaped int
 	// mark is how many diagnostics there were before the current term.
 	mark int
+	// blamed is the first template mark that spoils a term.
+	blamed mark
 	// templateErlang is what Erlang says of the first term that template marks
 	// spoil.
 	templateErlang string

@@ -115,7 +115,7 @@ func (r *reader) otherFormat() (d diag.Diagnostic, ok bool) {
 // name returns the word that a line starts with.
 func name(line string) string {
 	n := 0
-	for n < len(line) && isName(rune(line[n])) {
+	for n < len(line) && isWordByte(line[n]) {
 		n++
 	}
 	return line[:n]

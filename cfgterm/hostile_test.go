@@ -9,7 +9,10 @@ import (
 // TestHostile reads files that are made to take long. None may take more than a
 // small multiple of what a good file of its size takes.
 func TestHostile(t *testing.T) {
-	const size = 1 << 20
+	size := 1 << 19
+	if raceEnabled {
+		size = 1 << 16
+	}
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	for name, src := range map[string]string{
 		"open tuples":        fill("{a,"),

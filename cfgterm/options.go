@@ -33,7 +33,7 @@ func MaxSize(bytes int) Option { return func(l *limits) { l.size = bytes } }
 // MaxDepth sets how many brackets may be open at the same time.
 func MaxDepth(n int) Option { return func(l *limits) { l.depth = n } }
 
-// MaxDigits sets how many digits a number may have.
+// MaxDigits sets how many digits a number may have; 18 always may.
 func MaxDigits(n int) Option { return func(l *limits) { l.digits = n } }
 
 // MaxBinary sets how large a binary may be, in bytes: <<0:80000000>> is short to

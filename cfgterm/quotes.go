@@ -102,7 +102,7 @@ func (r *reader) unclosed(start place, from, to int) (o openQuote, where int, ok
 func (r *reader) tryClose(start place, o openQuote) int {
 	s := r.s
 	line := strings.TrimRight(s[o.at:o.end], " \t\r")
-	if n := strings.LastIndex(line, "%"); n > 0 && strings.IndexAny(line[n:], `"'`) < 0 {
+	if n := strings.LastIndex(line, "%"); n > 0 && !strings.ContainsAny(line[n:], `"'`) {
 		if t := strings.TrimRight(line[:n], " \t"); t != "" && strings.IndexByte("]}),.", t[len(t)-1]) >= 0 {
 			line = t
 		}

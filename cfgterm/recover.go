@@ -196,7 +196,7 @@ func (r *reader) lost(start place, end int, t Term) {
 	key := ""
 	if elems, ok := t.(*Tuple); ok && len(elems.Elems) > 0 {
 		key, _ = AtomName(elems.Elems[0])
-		if at := elems.Elems[0].Span(); key != "" && r.s[at.Start] != '\'' {
+		if at := elems.Elems[0].Span(); key != "" && string(r.f.Src[at.Start:at.End]) != r.s[at.Start:at.End] {
 			key = string(r.f.Src[at.Start:at.End])
 		}
 	}
@@ -208,8 +208,8 @@ func (r *reader) termKey(toks []token) string {
 	for i, t := range toks {
 		switch {
 		case t.kind == kAtom:
-			if r.s[t.start] != '\'' {
-				return string(r.f.Src[t.start:t.end])
+			if r.s[t.start] != '\'' && string(r.f.Src[t.start:t.end]) != r.s[t.start:t.end] {
+				return string(r.f.Src[t.start:t.end]) // a reserved word that was reported
 			}
 			return t.text
 		case t.kind != kLBrace || i > 1:

@@ -654,7 +654,7 @@ func (p *scanner) integer(digits string, base int) bool {
 // float reads the rest of a float; its fraction starts at i.
 func (p *scanner) float(pos, i int) {
 	s, end, t := p.s, p.end, &p.tok
-	i, sep := p.digits(i, 10)
+	i, _ = p.digits(i, 10)
 	if i < end && (s[i] == 'e' || s[i] == 'E') {
 		j := i + 1
 		if j < end && (s[j] == '+' || s[j] == '-') {
@@ -664,9 +664,7 @@ func (p *scanner) float(pos, i int) {
 			p.fail(codeNumber, pos, j, t.line, "illegal float")
 			return
 		}
-		var more bool
-		i, more = p.digits(j, 10)
-		sep = sep || more
+		i, _ = p.digits(j, 10)
 	}
 	if i-pos > p.lim.digits {
 		p.fail(codeLimit, pos, i, t.line, "")
@@ -700,6 +698,9 @@ func (p *scanner) based(pos, hash int) {
 	}
 	i := hash + 1
 	if i >= p.end || digitValue(p.s[i]) >= int(base) {
+		if i+1 == p.end && p.s[i] == '_' { // Erlang looks at the character after it
+			i++
+		}
 		p.fail(codeNumber, pos, i, t.line, "illegal integer")
 		return
 	}

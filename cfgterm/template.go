@@ -61,7 +61,6 @@ func (r *reader) marks(from, to int) (out []mark) {
 		}
 		start := from + i
 		m.start, m.end = start, start+m.end
-		i += m.end - m.start
 		if len(out) == 10000 {
 			break
 		}
@@ -69,7 +68,12 @@ func (r *reader) marks(from, to int) (out []mark) {
 		if inside := r.inComment(start + 1); c < 0 && inside >= 0 && inside < m.end {
 			comment = inside
 		}
-		if (c < 0 || c == comment) && !(m.term && !r.inQuotes(start)) {
+		if c >= 0 && c != comment {
+			i++
+			continue
+		}
+		i += m.end - m.start
+		if !m.term || r.inQuotes(start) {
 			out = append(out, m)
 		}
 	}
@@ -217,19 +221,18 @@ func isWord(s string) bool {
 func (r *reader) blameTemplate(from, to int, toks []token, erlang string) bool {
 	to = min(max(to, from), len(r.f.Src))
 	// The reading may have stopped within a mark.
+	end := len(r.s)
 	if n := strings.IndexByte(r.s[to:], '\n'); n >= 0 {
-		to += n
-	} else {
-		to = len(r.s)
+		end = to + n
 	}
 	blamed := false
-	for _, m := range r.marks(from, to) {
-		if !withinToken(toks, m.start) {
+	for _, m := range r.marks(from, end) {
+		if m.start < to && !withinToken(toks, m.start) {
+			if !blamed && r.blamed.end == 0 {
+				r.blamed, r.templateErlang = m, erlang
+			}
 			blamed = true
 		}
-	}
-	if blamed && r.templateErlang == "" {
-		r.templateErlang = erlang
 	}
 	return blamed
 }
@@ -243,11 +246,14 @@ func (r *reader) template() {
 		known = known || strings.HasPrefix(string(r.f.Src[m.start:m.end]), "{{") && IsTemplateName(m.name)
 		seen = append(seen, m)
 	}
+	if len(seen) == 0 && r.blamed.end > 0 {
+		seen = append(seen, r.blamed)
+	}
 	if len(seen) == 0 {
 		return
 	}
 	d := diag.Diagnostic{Severity: diag.Warning, Code: codeTemplate, Erlang: r.templateErlang}
-	if known || r.templateErlang != "" {
+	if known || r.blamed.end > 0 {
 		d.Severity = diag.Error
 	}
 	first := seen[0]

@@ -29,12 +29,12 @@ func (r *reader) warn(odd oddity, start, end int) {
 		}
 	}
 	d := diag.Diagnostic{Severity: diag.Warning, Span: r.span(start, end)}
-	text := r.s[start:end]
+	text := r.part(start, end)
 	switch odd {
 	case oddControl:
 		d.Code = codeEscape
-		d.Summary = fmt.Sprintf("%s is a control character", text)
-		d.Help = fmt.Sprintf(`write \\%s if a backslash is meant`, text[1:])
+		d.Summary = "this escape sequence is a control character"
+		d.Help = `write two backslashes if one is meant`
 	case oddBlank:
 		c, _ := r.rune(start)
 		d.Severity = diag.Info
@@ -72,7 +72,7 @@ func (r *reader) warnEscape(start, end int) {
 	if r.escaped == r.tok.start {
 		return
 	}
-	text := r.s[start:end]
+	text := r.part(start, end)
 	c, _ := utf8.DecodeRuneInString(text[1:])
 	if c == '/' || c == '@' || c == ' ' {
 		return // dropping it changes nothing that anybody would notice
@@ -80,8 +80,12 @@ func (r *reader) warnEscape(start, end int) {
 	r.escaped = r.tok.start
 	d := diag.Diagnostic{
 		Severity: diag.Warning, Code: codeEscape, Span: r.span(start, end),
-		Summary: fmt.Sprintf("%s is no escape sequence: the backslash is dropped", text),
-		Help:    fmt.Sprintf(`write \\%s for a backslash`, text[1:]),
+		Summary: "this is no escape sequence: the backslash is dropped",
+		Help:    "write two backslashes for one",
+	}
+	if unicode.IsPrint(c) {
+		d.Summary = text + " is no escape sequence: the backslash is dropped"
+		d.Help = fmt.Sprintf(`write \\%s for a backslash`, text[1:])
 	}
 	before := r.s[min(r.tok.start+1, start):start]
 	switch {

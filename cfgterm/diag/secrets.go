@@ -199,7 +199,7 @@ func find(src []byte, from, to int, out []Range) []Range {
 
 // follows reports whether a value follows at i: =, :, or =>.
 func follows(src []byte, i, to int) bool {
-	for i < to && (src[i] == ' ' || src[i] == '\t') {
+	for i < to && (src[i] == ' ' || src[i] == '\t' || src[i] == '>') {
 		i++
 	}
 	return i < to && (src[i] == ':' || src[i] == '=')
