@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,6 +109,7 @@ func (r relation) directed() bool { return r != 0 && r&(seesMe|seen) == 0 }
 // to be routed.
 func (p *presence) tell(from jid.JID, anyOf, allOf relation, st *stanza.Stanza) {
 	match := func(r relation) bool { return r&anyOf != 0 && r&allOf == allOf }
+	p.out = slices.Grow(p.out, len(p.peers)+1)
 	if match(p.self) {
 		p.out = append(p.out, stanza.Packet{From: from, To: p.own, Stanza: st})
 	}
@@ -372,9 +374,9 @@ func (c *Client) tellDirectly(p stanza.Packet) {
 	c.announce(&c.turn, true)
 }
 
-// incoming decides what of a routed stanza the client sees. It may run in any
-// goroutine.
-func (c *Client) incoming(t *session.Turn, p stanza.Packet) (out stanza.Packet, ok bool) {
+// incoming returns what of a routed stanza the client sees, nil for nothing. It may
+// run in any goroutine.
+func (c *Client) incoming(t *session.Turn, p stanza.Packet) *stanza.Stanza {
 	switch p.Stanza.Kind {
 	case stanza.Presence:
 		return c.incomingPresence(t, p)
@@ -383,10 +385,10 @@ func (c *Client) incoming(t *session.Turn, p stanza.Packet) (out stanza.Packet, 
 			// XEP-0012: how long somebody is idle is for those who see the
 			// presence.
 			c.server.Router.Bounce(t, p, stanza.Forbidden)
-			return p, false
+			return nil
 		}
 	}
-	return p, true
+	return p.Stanza
 }
 
 // maySee reports whether an address has a subscription to the account's presence.
@@ -401,11 +403,11 @@ func (c *Client) relationOf(j jid.JID) relation {
 	return c.presence.get(j) | c.presence.get(j.Bare())
 }
 
-func (c *Client) incomingPresence(t *session.Turn, p stanza.Packet) (out stanza.Packet, ok bool) {
+func (c *Client) incomingPresence(t *session.Turn, p stanza.Packet) *stanza.Stanza {
 	switch p.Stanza.Type {
 	case "probe":
 		c.probed(t, p.From)
-		return p, false
+		return nil
 	case "error":
 		c.stateMu.Lock()
 		if r := c.presence.get(p.From); r&toldAvailable != 0 {
@@ -413,12 +415,12 @@ func (c *Client) incomingPresence(t *session.Turn, p stanza.Packet) (out stanza.
 		}
 		c.stateMu.Unlock()
 	case "invisible":
-		p.Stanza = p.Stanza.WithType("unavailable")
+		return p.Stanza.WithType("unavailable")
 	case "subscribe", "subscribed", "unsubscribe", "unsubscribed":
 	default:
 		c.noticed(p.From)
 	}
-	return p, true
+	return p.Stanza
 }
 
 // noticed counts somebody who sees this account's presence, and whose presence came

@@ -87,7 +87,7 @@ func (c *Client) push(t *session.Turn, it item) bool {
 		c.queued += it.Stanza.Size()
 	}
 	if e, ok := it.signal.(session.End); ok && c.endSignal == nil {
-		c.endSignal = &e
+		c.endSignal = heap(e)
 	}
 	if c.turnMark != t {
 		c.turnMark = t
@@ -95,6 +95,10 @@ func (c *Client) push(t *session.Turn, it item) bool {
 	}
 	return true
 }
+
+// heap returns a copy that may outlive its caller, who would allocate for every
+// item otherwise.
+func heap(e session.End) *session.End { return &e }
 
 // overfull reports whether more waits than may, beside what the client fetched
 // itself. queueMu is held.
@@ -244,12 +248,16 @@ func (c *Client) write(t *session.Turn, batch []item) (rest []item) {
 		it := &batch[i]
 		switch s := it.signal.(type) {
 		case nil:
-			out, ok := c.incoming(t, it.Packet)
-			if !ok {
+			p := &it.Packet
+			switch st := c.incoming(t, it.Packet); st {
+			case it.Stanza:
+			case nil:
 				it.Stanza = nil // has been dealt with
 				continue
+			default: // the queue keeps what goes to others if this fails
+				p = &stanza.Packet{From: it.From, To: it.To, Stanza: st}
 			}
-			b = c.transport.AppendStanza(b, &out)
+			b = c.transport.AppendStanza(b, p)
 			if len(b) < flushBytes {
 				continue
 			}
@@ -267,7 +275,7 @@ func (c *Client) write(t *session.Turn, batch []item) (rest []item) {
 				return batch[unwritten:]
 			}
 			b = b[:0]
-			c.writeEnd(t, &ending{endError(&s, c.lang), &s})
+			c.writeEnd(t, &ending{endError(&s, c.lang), heap(s)})
 			return batch[i+1:]
 		}
 	}
