@@ -15,6 +15,7 @@ import (
 	"meerkat/router/jid"
 	"meerkat/router/session"
 	"meerkat/router/stanza"
+	"meerkat/router/storage"
 )
 
 // msg is a message that alice sends.
@@ -650,4 +651,28 @@ func TestDeliverAfterLost(t *testing.T) {
 	turn.Flush()
 	same(t, "stored", ids(w.offline.take()), []string{"1"})
 	same(t, "written", bob.take(), nil)
+}
+
+// Routing on what a lost client was not given may wait for a database, which lets
+// the turn flush what it has so far. What comes after that is flushed too.
+func TestRerouteThatWaits(t *testing.T) {
+	w := newWorld(t)
+	alice := w.login("alice@h/r")
+	w.h.Hooks.Offline.Add(10, "m", func(turn *router.Turn, p router.Packet) bool {
+		if p.Stanza.ID == "1" {
+			turn.Value(storage.BeforeWait{}).(func())()
+			return true
+		}
+		w.Router.Bounce(turn, p, stanza.ServiceUnavailable)
+		return true
+	})
+	bob := w.login("bob@h/r")
+	bob.set(func(tr *transport) {
+		tr.onWrite = func() {
+			tr.set(func(tr *transport) { tr.onWrite, tr.failing = nil, true })
+			tr.client.Lost()
+		}
+	})
+	w.queueOf("bob@h/r", "1", "2")
+	same(t, "the sender hears", ids(alice.take()), []string{"2"})
 }
