@@ -45,6 +45,9 @@ func TestRealClients(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(clients, "node_modules", "@xmpp", "client")); err != nil {
 		t.Skip("@xmpp/client is not installed; make test installs it")
 	}
+	if err := exec.Command("node", "-e", "process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)").Run(); err != nil {
+		t.Skip("@xmpp/client needs Node.js 20")
+	}
 	dir := t.TempDir()
 	t.Chdir(dir)
 	if err := tlsconf.WriteSelfSigned("server.pem", []string{"localhost"}, time.Now()); err != nil {
