@@ -71,6 +71,7 @@ type transport struct {
 	log       []string // other calls
 	afterEnd  int      // writes after the end of the stream
 	onWrite   func()   // called by Write, before anything else
+	onRestart func()   // called by Restart
 }
 
 var errGone = errors.New("transport is gone")
@@ -154,7 +155,12 @@ func (t *transport) StartTLS(host string) error {
 	return nil
 }
 
-func (t *transport) Restart() { t.note("restart") }
+func (t *transport) Restart() {
+	t.note("restart")
+	if t.onRestart != nil {
+		t.onRestart()
+	}
+}
 
 func (t *transport) SetTimeout(d time.Duration) { t.note("timeout " + d.String()) }
 

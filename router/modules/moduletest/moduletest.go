@@ -1,8 +1,8 @@
 // Package moduletest is a node to test modules on: a router with the hosts h and
 // other, accounts in memory, and sessions that record what they are given.
 //
-// It imports router, router/session, router/auth, router/acl, router/stanza and
-// router/jid.
+// It imports router, router/session, router/auth, router/acl, router/stanza,
+// router/jid and cfgterm/schema.
 package moduletest
 
 import (
