@@ -456,6 +456,33 @@ func TestLastWordsArrive(t *testing.T) {
 	}
 }
 
+// The last words come behind everything that waits for a slow reader.
+func TestLastWordsBehindMuch(t *testing.T) {
+	w := start(t, Options{}, nil)
+	bob := w.dial().login("bob", "r")
+	c := w.Clients.Router.Sessions.Find(jid.MustParse("bob@h/r")).Receiver
+	turn := session.NewTurn(t.Context())
+	st, _, _, err := stanza.ParseString(`<message><body>`+strings.Repeat("x", 60<<10)+`</body></message>`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := stanza.Packet{From: jid.MustParse("alice@h/r"), To: jid.MustParse("bob@h/r"), Stanza: st}
+	for range 200 { // more than the kernel takes
+		c.Deliver(turn, p)
+		turn.Flush()
+	}
+	bob.send("</bad>")
+	eventually(t, "end of the session", func() bool { return w.Clients.Router.Sessions.Count() == 0 })
+	got := bob.rest()
+	if want := `<stream:error><xml-not-well-formed xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>` + end; !strings.HasSuffix(got, want) {
+		t.Errorf("%d bytes, the last %.200q", len(got), got[max(len(got)-200, 0):])
+	}
+	whole := strings.Count(got, "</message>")
+	if n := len(w.storedMessages()); whole+n != 200 || n == 0 {
+		t.Errorf("%d given, %d stored, of 200", whole, n)
+	}
+}
+
 // A client that does not read is given up when more than max_fsm_queue waits; what it
 // was not given goes where it goes without it, in order.
 func TestSlowReader(t *testing.T) {

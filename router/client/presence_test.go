@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -590,6 +591,56 @@ func TestPresenceOrderUnderRaces(t *testing.T) {
 	}
 }
 
+// What a client sends does not overtake its presence, though another goroutine is
+// routing that.
+func TestPresenceIsNotOvertaken(t *testing.T) {
+	w := newWorld(t)
+	d := &slowDomain{entered: make(chan struct{}), leave: make(chan struct{})}
+	w.Router.AddService("svc", d)
+	w.contacts(router.Contact{JID: jid.MustParse("one@svc"), From: true})
+	alice := w.login(ownFull)
+	alice.send("<presence/>")
+	d.take()
+	d.slow.Store(true)
+	var wg sync.WaitGroup
+	wg.Add(2)
+	go func() {
+		defer wg.Done()
+		w.route("<presence from='one@svc/x' to='" + ownFull + "' type='probe'/>")
+	}()
+	<-d.entered
+	go func() {
+		defer wg.Done()
+		alice.send("<presence type='unavailable'/>", "<message to='one@svc' id='m'/>")
+	}()
+	eventually(t, "the owner waits", func() bool {
+		alice.client.stateMu.Lock()
+		defer alice.client.stateMu.Unlock()
+		return alice.client.presence.idle != nil
+	})
+	close(d.leave)
+	wg.Wait()
+	got := d.take()
+	if len(got) != 3 || !strings.Contains(got[0], "<delay") || !strings.Contains(got[1], "unavailable") || !strings.Contains(got[2], "id='m'") {
+		t.Errorf("routed %q", got)
+	}
+}
+
+// A slowDomain waits in its first call.
+type slowDomain struct {
+	domain
+	slow           atomic.Bool
+	entered, leave chan struct{}
+}
+
+func (d *slowDomain) Route(t *router.Turn, p router.Packet) {
+	if d.slow.Swap(false) {
+		close(d.entered)
+		<-d.leave
+	}
+	d.domain.Route(t, p)
+}
+
 // A session that takes the place of another one is announced after its end, though
 // the old one's client is gone without a word.
 func TestReplacementIsAnnouncedInOrder(t *testing.T) {
@@ -600,8 +651,9 @@ func TestReplacementIsAnnouncedInOrder(t *testing.T) {
 	old.send("<presence/>")
 	old.set(func(t *transport) { t.congested = true })
 	d.take()
-	fresh := w.loginOnly(ownFull)
-	fresh.send("<presence><show>chat</show></presence>")
+	fresh := w.connect()
+	fresh.bind(t, jid.MustParse(ownFull))
+	fresh.send(sessionIQ, "<presence><show>chat</show></presence>") // in one read
 	// What the old one says now is nobody's business.
 	old.client.Element([]byte("<presence><show>xa</show></presence>"))
 	old.client.Element([]byte("<presence to='two@svc'/>"))

@@ -66,6 +66,20 @@ func TestTurnIsOneWrite(t *testing.T) {
 	}
 }
 
+// A turn flushes what it has queued, though another one that has queued before is
+// not done.
+func TestEachTurnFlushes(t *testing.T) {
+	w := newWorld(t)
+	bob := w.login("bob@h/r")
+	slow := session.NewTurn(t.Context())
+	w.Router.Route(slow, w.packet(msg("bob@h/r", "1")))
+	w.queueOf("bob@h/r", "2")
+	same(t, "written", ids(bob.take()), []string{"1", "2"})
+	w.Router.Route(slow, w.packet(msg("bob@h/r", "3")))
+	slow.Flush()
+	same(t, "written by the slow turn", ids(bob.take()), []string{"3"})
+}
+
 // More than fits into one write goes out in several.
 func TestLargeBatch(t *testing.T) {
 	w := newWorld(t)

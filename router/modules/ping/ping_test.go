@@ -11,6 +11,7 @@ import (
 	"meerkat/cfgterm"
 	"meerkat/cfgterm/schema"
 	"meerkat/cfgterm/schema/schematest"
+	"meerkat/router"
 	"meerkat/router/jid"
 	"meerkat/router/modules/moduletest"
 	"meerkat/router/session"
@@ -254,6 +255,33 @@ func TestTimersStop(t *testing.T) {
 		})
 	}
 }
+
+// A session that ends while its ping is being sent is not watched any more.
+func TestEndDuringPing(t *testing.T) {
+	bubble(t, "[{send_pings, true}, {timeout_action, kill}]", func(t *testing.T, w *world) {
+		r := &leaver{}
+		s := session.New(w.Sessions.NextID("n", 1), jid.MustParse("carol@h/r"), session.Info{}, r)
+		r.leave = func() { w.close(s) }
+		w.Sessions.Open(s, 0)
+		for _, fn := range w.Host.Hooks.SessionOpened.All() {
+			fn(w.Turn, s)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if r.delivered != 1 || r.signals != 0 || w.Logged.Len() != 0 {
+			t.Errorf("%d pings, %d signals, logged %v", r.delivered, r.signals, w.Logged.All())
+		}
+	})
+}
+
+// A leaver goes when it is given something.
+type leaver struct {
+	leave              func()
+	delivered, signals int
+}
+
+func (l *leaver) Deliver(*router.Turn, router.Packet) { l.delivered++; l.leave() }
+func (l *leaver) Signal(*router.Turn, session.Signal) { l.signals++ }
 
 // A session whose end is not told of yet answers with an error, and is not taken for
 // one that is there.

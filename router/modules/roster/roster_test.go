@@ -316,6 +316,11 @@ func TestPendingRequests(t *testing.T) {
 	w.client("alice@h", "dave@other", "subscribed")
 	w.client("alice@h", "erin@other", "unsubscribed")
 	moduletest.Same(t, "afterwards", pending())
+	// A later request does not come with the text of an earlier one.
+	w.Send("<presence from='frank@other' to='alice@h' type='subscribe'><status>first</status></presence>")
+	w.client("alice@h", "frank@other", "unsubscribed")
+	w.Send("<presence from='frank@other' to='alice@h' type='subscribe'/>")
+	moduletest.Same(t, "second request", pending(), "<presence from='frank@other' to='alice@h' type='subscribe'/>")
 }
 
 func TestGet(t *testing.T) {
