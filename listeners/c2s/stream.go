@@ -21,6 +21,9 @@ import (
 )
 
 const (
+	// settledReads is how many reads a stream takes at most to settle: one that is
+	// still not done with its login is busy, and has its deep stack anyway.
+	settledReads = 32
 	// closeTimeout bounds the wait for a peer to take the last bytes.
 	closeTimeout = 5 * time.Second
 	// headerOpen is how every header of the server begins.
@@ -86,6 +89,7 @@ type tcp struct {
 	timeout time.Duration
 	shaper  *shaper.Shaper
 	settled bool        // see stream.Transport.Settled
+	reads   int         // how often something was read
 	ending  atomic.Bool // the last bytes are on their way, and must not be cut off
 }
 
@@ -119,7 +123,7 @@ func (t *tcp) run() {
 		}
 		t.arm()
 		n := len(data)
-		if t.settled {
+		if t.reads++; t.settled || t.reads > settledReads {
 			t.feed(data)
 		} else {
 			t.aside(func() { t.feed(data) })

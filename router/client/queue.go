@@ -145,11 +145,7 @@ func (c *Client) Flush(t *session.Turn) {
 			c.queue, c.queued = nil, 0
 			c.draining = false
 			c.queueMu.Unlock()
-			// That may wait for a database, and t is being flushed: what it
-			// would mark after a wait would be forgotten.
-			own := session.NewTurn(t.Context)
-			c.reroute(own, rest...)
-			own.Flush()
+			c.reroute(t, rest...)
 			return
 		}
 		if c.ended {

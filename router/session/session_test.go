@@ -196,17 +196,22 @@ func (f *flusher) Flush(t *Turn) {
 
 func TestTurnFlushes(t *testing.T) {
 	turn := NewTurn(context.Background())
-	a, b, c := &flusher{}, &flusher{}, &flusher{}
+	a, b, c, d := &flusher{}, &flusher{}, &flusher{}, &flusher{}
 	a.then = func(t *Turn) { t.Mark(c) } // a flush may lead to more
-	b.then = func(t *Turn) { t.Flush() } // and may flush again
+	b.then = func(t *Turn) {             // and may flush again, and to more after that
+		t.Flush()
+		t.Mark(d)
+	}
 	turn.Mark(a)
 	turn.Mark(a)
 	turn.Mark(b)
 	ctx, cancel := context.WithCancel(turn)
 	defer cancel()
 	ctx.Value(storage.BeforeWait{}).(func())() // from whatever context is derived
-	if a.n != 1 || b.n != 1 || c.n != 1 {
-		t.Errorf("flushed %d %d %d times, want once each", a.n, b.n, c.n)
+	for i, f := range []*flusher{a, b, c, d} {
+		if f.n != 1 {
+			t.Errorf("flusher %d was flushed %d times, want once", i, f.n)
+		}
 	}
 	turn.Flush()
 	if a.n != 1 {

@@ -41,18 +41,17 @@ func (t *Turn) Mark(f Flusher) {
 // marked meanwhile. It is called at the end of the turn, and before anything that
 // may wait: nobody else flushes what this turn has handed out.
 func (t *Turn) Flush() {
-	for i := 0; i < len(t.dirty); i++ {
-		// A flush may wait, and so flush the turn again: what is under way
-		// there is done here no second time.
-		if f := t.dirty[i]; f != nil {
-			t.dirty[i] = nil
-			f.Flush(t)
-		}
+	for n := len(t.dirty); n > 0; n = len(t.dirty) {
+		// Taken out first: a flush may mark others, and may wait, and so flush the
+		// turn again.
+		f := t.dirty[n-1]
+		t.dirty[n-1] = nil
+		t.dirty = t.dirty[:n-1]
+		f.Flush(t)
 	}
 	if cap(t.dirty) > keepDirty {
 		t.dirty = nil
 	}
-	t.dirty = t.dirty[:0]
 }
 
 // keepDirty is how many marks a turn keeps room for between flushes: an idle
