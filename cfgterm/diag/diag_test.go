@@ -71,8 +71,10 @@ func at(src, part string) Span {
 func sample() List {
 	return List{
 		{Severity: Error, Code: "SYN008", Span: at(text, " x]"), Summary: "missing comma", Help: "write a comma\nor not", Erlang: "2: syntax error before: x"},
-		{Severity: Warning, Code: "X001", Span: at(text, "password"), Summary: "the password hunter2 is weak", Help: "take another than \"hunter2\"",
-			Related: []Related{{at(text, "{listen"), "opened here"}, {Span{File: "b.cfg", Line: 3, Col: 4}, "also there"}, {at(text, "]}."), "closed here"}}},
+		{
+			Severity: Warning, Code: "X001", Span: at(text, "password"), Summary: "the password hunter2 is weak", Help: "take another than \"hunter2\"",
+			Related: []Related{{at(text, "{listen"), "opened here"}, {Span{File: "b.cfg", Line: 3, Col: 4}, "also there"}, {at(text, "]}."), "closed here"}},
+		},
 		{Severity: Info, Code: "X002", Span: Span{File: "b.cfg"}, Summary: "a whole file"},
 		{Severity: Error, Summary: "no file \x1b[31m at all"},
 		{Severity: Error, Code: "SYN002", Span: at(text, "\"hunter2"), Summary: "never closed", Erlang: "3: unterminated string starting with \"hunter2\""},

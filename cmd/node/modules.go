@@ -2,7 +2,6 @@ package node
 
 import (
 	"slices"
-
 	"time"
 
 	"go.uber.org/zap"
