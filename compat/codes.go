@@ -604,6 +604,13 @@ start a port unencrypted that was meant to be encrypted.`,
 		Example: "{listen, [{5285, ejabberd_cowboy, [{ssl, [{certfile, \"c.pem\"}, {verify, verify_peer}]}, {modules, []}]}]}.",
 		Fix:     "{listen, [{5285, ejabberd_cowboy, [{ssl, [{certfile, \"c.pem\"}]}, {modules, []}]}]}.",
 	},
+	{
+		Code: "LSN038", Severity: diag.Warning, Title: "STARTTLS over WebSocket",
+		Text: `A route to mod_websockets takes options of ejabberd_c2s. With starttls_required it demands what does not exist over WebSocket, and every
+login is refused, as by 2.0.1.`,
+		Example: "{listen, [{5280, ejabberd_cowboy, [{modules, [{\"_\", \"/ws\", mod_websockets, [starttls_required]}]}]}]}.",
+		Fix:     "{listen, [{5280, ejabberd_cowboy, [{modules, [{\"_\", \"/ws\", mod_websockets, []}]}]}]}.",
+	},
 	// Modules.
 	{
 		Code: "MOD001", Severity: diag.Error, Title: "modules that are no list of pairs",

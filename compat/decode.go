@@ -47,6 +47,7 @@ func (l *loader) context(host string) *schema.Context {
 func (l *loader) decode() {
 	l.compileAccess()
 	l.domainCertificates()
+	l.allCerts = nil // one that cannot be read does not count
 	l.decodeNode()
 	for _, h := range l.hosts {
 		l.decodeHost(h)
@@ -146,6 +147,14 @@ func (l *loader) domainCertificates() {
 
 // domainCerts reports whether every host has a certificate of its own.
 func (l *loader) domainCerts() bool {
+	if l.allCerts == nil {
+		all := l.everyHostHasCert()
+		l.allCerts = &all
+	}
+	return *l.allCerts
+}
+
+func (l *loader) everyHostHasCert() bool {
 	for _, h := range l.hosts {
 		if l.host[h]["domain_certfile"] != nil {
 			continue

@@ -111,6 +111,7 @@ type loader struct {
 	added    map[cfgterm.Term]bool // elements that came by {add, modules}
 	refs     []scopedRef
 	services []schema.Service
+	allCerts *bool                // every host has a certificate, once that is known
 	asked    map[string]diag.Span // features that the file asks for
 	said     map[string]bool      // what is to be said once
 }

@@ -757,3 +757,27 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkLoad(b *testing.B) {
+	var many strings.Builder
+	many.WriteString("{hosts, [\"h0.example\"")
+	for i := 1; i < 500; i++ {
+		fmt.Fprintf(&many, ", \"h%d.example\"", i)
+	}
+	many.WriteString("]}.\n")
+	for name, text := range map[string]string{"typed": typed, "500 hosts": strings.Replace(typed, `{hosts, ["a.example", "b.example"]}.`, many.String(), 1)} {
+		text = strings.ReplaceAll(text, `"B.example"`, `"h1.example"`)
+		if name == "typed" {
+			text = typed
+		}
+		builtins := allBuiltins()
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ds := load(text, pems, Options{Builtins: builtins}); ds.HasErrors() {
+					b.Fatal(ds.Err())
+				}
+			}
+		})
+	}
+}

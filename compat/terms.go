@@ -54,7 +54,7 @@ var termTable = &schema.Table[struct{}]{
 
 func term(name string, form schema.Form, example, absent, toml string, eff schema.Effect, bad schema.Bad, doc string) schema.Option[struct{}] {
 	return schema.Option[struct{}]{
-		Name: name, Form: form, Value: schema.Loader[struct{}]("taken by the loader"), Example: example, Absent: absent,
+		Name: name, Form: form, Value: schema.Loader[struct{}](""), Example: example, Absent: absent,
 		TOML: toml, Effect: eff, Bad: bad, Doc: doc, Since: "1.2.2",
 	}
 }

@@ -176,21 +176,22 @@ func Manual(title, intro string, sections ...Section) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<!-- Generated from the option tables; do not edit. -->\n\n# %s\n\n%s\n", title, strings.TrimSpace(intro))
 	for _, s := range sections {
-		fmt.Fprintf(&b, "\n- [%s](#%s): ", s.Title, anchor(s.Title))
+		fmt.Fprintf(&b, "\n- [%s](#%s): ", s.Title, anchor(s.Title, ""))
 		for i, t := range s.Tables {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			fmt.Fprintf(&b, "[%s](#%s)", t.TableName(), anchor(t.TableName()))
+			fmt.Fprintf(&b, "[%s](#%s)", t.TableName(), anchor(s.Title, t.TableName()))
 		}
 	}
 	b.WriteByte('\n')
 	for _, s := range sections {
-		fmt.Fprintf(&b, "\n## %s\n", s.Title)
+		fmt.Fprintf(&b, "\n<a id=\"%s\"></a>\n\n## %s\n", anchor(s.Title, ""), s.Title)
 		if s.Text != "" {
 			fmt.Fprintf(&b, "\n%s\n", strings.TrimSpace(s.Text))
 		}
 		for _, t := range s.Tables {
+			fmt.Fprintf(&b, "\n<a id=\"%s\"></a>\n", anchor(s.Title, t.TableName()))
 			manualTable(&b, t)
 		}
 	}
@@ -239,12 +240,9 @@ func cell(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "|", `\|`), "\n", " ")
 }
 
-func anchor(s string) string {
-	s = strings.ToLower(strings.ReplaceAll(s, " ", "-"))
-	return strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, s)
+// anchor is the name by which a section, or a table in it, is linked to. Headings of
+// one text, such as the option and the section modules, make those of Markdown
+// useless.
+func anchor(section, table string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.Trim("at "+section+" "+table, " ")), " ", "-")
 }

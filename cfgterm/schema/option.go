@@ -235,6 +235,8 @@ type Entry struct {
 	Secret                  bool
 	// Whole: the options are this one term.
 	Whole bool
+	// ByLoader: the loader takes the option out of the list.
+	ByLoader bool
 	// Restricted: this build serves these of the values only; empty: all.
 	Restricted string
 	// AtomIsTrue: the bare atom means {Name, true}.
@@ -267,7 +269,7 @@ func (o *Option[T]) entry() Entry {
 		Default: o.Default, Source: o.Source, Absent: o.Absent, Inherit: o.Inherit, Required: o.Required,
 		Example: o.Example, Doc: o.Doc, Since: o.Since, Until: o.Until, TOML: o.TOML,
 		Effect: o.Effect, Bad: o.Bad, BadTerm: o.BadTerm, NoEffect: o.NoEffect, Unserved: o.Unserved,
-		Secret: o.Secret, Nested: o.Value.nested(), Refers: o.Value.refers, Restricted: o.Value.some,
+		Secret: o.Secret, Nested: o.Value.nested(), Refers: o.Value.refers, Restricted: o.Value.some, ByLoader: o.Value.loader,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"meerkat/cfgterm"
@@ -152,7 +153,8 @@ func Unused[T, V any](t Type[V]) Value[T] {
 }
 
 // Loader is the value of an option that the loader takes out of the list before
-// the table sees it: the address options of a listen entry.
+// the table sees it, such as the address options of a listen entry. shape is for the
+// manual; it may be empty.
 func Loader[T any](shape string) Value[T] {
 	return Value[T]{shape: shape, loader: true, set: func(*Reader, *T, cfgterm.Term) error { return nil }}
 }
@@ -981,11 +983,19 @@ func IQDiscipline() Type[IQDisc] {
 	}))
 }
 
+// tableTerms holds the terms of tables by their text: each host takes the same
+// defaults, and terms never change.
+var tableTerms sync.Map
+
 func mustTerm(text string) cfgterm.Term {
+	if t, ok := tableTerms.Load(text); ok {
+		return t.(cfgterm.Term)
+	}
 	t, err := cfgterm.ParseTerm(text)
 	if err != nil {
 		panic(fmt.Sprintf("schema: bad term %q in a table: %v", text, err))
 	}
+	tableTerms.Store(text, t)
 	return t
 }
 

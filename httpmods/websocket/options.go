@@ -24,6 +24,8 @@ type Options struct {
 	Access string
 	// MaxStanzaSize is the largest stanza that a client may send, in bytes.
 	MaxStanzaSize int
+	// StartTLSRequired refuses every login: there is no STARTTLS over WebSocket.
+	StartTLSRequired bool
 	// MaxQueue is how many stanzas may wait for a client; 0: no limit.
 	MaxQueue int
 }
@@ -93,6 +95,14 @@ var table = &schema.Table[Options]{
 				"option of the same name. Not documented for 2.0.1, which read it.",
 			Since: "1.3.0", TOML: "max_fsm_queue", Effect: schema.NewConnections, Bad: schema.Ignored,
 		},
+		{
+			Name:    "starttls_required",
+			Value:   schema.Field(schema.Bool(), func(o *Options) *bool { return &o.StartTLSRequired }),
+			Default: "false", Example: "true",
+			Doc: "An option of ejabberd_c2s. There is no STARTTLS over WebSocket, so that every login is refused with " +
+				"policy-violation, as by 2.0.1.",
+			Since: "1.3.0", TOML: "-", Effect: schema.NewConnections, Bad: schema.Ignored,
+		},
 		noEffect("shaper", schema.Unused[Options](schema.ShaperRule()), "slow_clients", "2.0.1 did not limit clients here, and neither does Meerkat"),
 		noEffect("zlib", schema.Unused[Options](schema.Any()), "10000", "WebSocket connections are not compressed"),
 		noEffect("starttls", schema.Unused[Options](schema.Any()), "true", "encryption is the business of the listener: its option ssl"),
@@ -102,13 +112,18 @@ var table = &schema.Table[Options]{
 		noEffect("dhfile", schema.Unused[Options](schema.Any()), `"dh.pem"`, "encryption is the business of the listener: its option ssl"),
 	},
 	Foreign: []schema.Foreign{
-		{Name: "starttls_required", From: "ejabberd_c2s; 2.0.1 refused every login over WebSocket with it", Instead: "leave it out", Refused: true},
 		{Name: "tls", From: "ejabberd_c2s; 2.0.1 closed every WebSocket connection with it", Instead: "the option ssl of the listener", Refused: true},
 		{Name: "host", From: "MongooseIM 1.2", Instead: "the host of the route"},
 		{Name: "prefix", From: "MongooseIM 1.2", Instead: "the path of the route"},
 		{Name: "port", From: "MongooseIM 1.2", Instead: "the port of the listener"},
 		{Name: "cert", From: "MongooseIM 1.2", Instead: "{ssl, [{certfile, FILE}, {keyfile, FILE}]} of the listener"},
 		{Name: "key", From: "MongooseIM 1.2", Instead: "{ssl, [{certfile, FILE}, {keyfile, FILE}]} of the listener"},
+	},
+	Check: func(o *Options, c *schema.Check) {
+		if o.StartTLSRequired {
+			c.Warnf("LSN038", "starttls_required", "leave it out; for encryption give the listener the option ssl",
+				"starttls_required of mod_websockets refuses every login: there is no STARTTLS over WebSocket")
+		}
 	},
 }
 
