@@ -426,11 +426,16 @@ func (c *Conn) keep(p []byte) {
 
 // uncork writes what was gathered. mu is held.
 func (c *Conn) uncork() {
-	if c.corked > 0 || c.writing || c.off == len(c.out) {
+	if c.corked > 0 || c.writing {
 		return
 	}
 	if c.flushing {
-		c.startWriter() // which ends the connection
+		// CloseAfterFlush left the end to whoever held the cork, also if
+		// nothing was gathered: its write came too late or failed.
+		c.startWriter()
+		return
+	}
+	if c.off == len(c.out) {
 		return
 	}
 	n, err := c.writeNow(c.out[c.off:])

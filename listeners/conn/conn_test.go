@@ -768,6 +768,27 @@ func TestPeersThatEndAnywhere(t *testing.T) {
 	wg.Wait()
 }
 
+// A write that came too late, or failed, gathers nothing; the connection that
+// was to be closed after it is closed nevertheless.
+func TestCloseWhileCorkedWithNothingGathered(t *testing.T) {
+	closed := make(chan struct{})
+	c, cl := pair(t, Options{OnClose: func(*Conn) { close(closed) }})
+	c.mu.Lock()
+	c.corked++
+	c.mu.Unlock()
+	c.CloseAfterFlush(time.Hour)
+	cl.CloseWrite()
+	c.mu.Lock()
+	c.corked--
+	c.uncork()
+	c.mu.Unlock()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Fatal("not closed")
+	}
+}
+
 func TestAddresses(t *testing.T) {
 	l, err := net.Listen("tcp", "[::]:0")
 	if err != nil {
