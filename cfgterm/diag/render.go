@@ -387,7 +387,7 @@ func (src *source) hide(d *Diagnostic, text string) string {
 		first, _, _ := strings.Cut(secret, "\n")
 		first = strings.TrimRight(first, "\r")
 		if len(first) >= 4 {
-			text = strings.ReplaceAll(text, first, strings.Repeat("*", utf8.RuneCountInString(first)))
+			text = replaceWords(text, first, strings.Repeat("*", utf8.RuneCountInString(first)))
 		} else if len(first) > 0 {
 			for _, q := range []string{`"`, `'`} {
 				text = strings.ReplaceAll(text, q+first+q, q+strings.Repeat("*", utf8.RuneCountInString(first))+q)
@@ -412,6 +412,28 @@ func (src *source) hide(d *Diagnostic, text string) string {
 		}
 	}
 	return text
+}
+
+// replaceWords replaces secret in text where it is not a part of a longer word: a
+// password that is "service" is no reason to hide ejabberd_service.
+func replaceWords(text, secret, by string) string {
+	var b strings.Builder
+	at := 0
+	for {
+		i := strings.Index(text[at:], secret)
+		if i < 0 {
+			return b.String() + text[at:]
+		}
+		start, end := at+i, at+i+len(secret)
+		b.WriteString(text[at:start])
+		if start > 0 && wordByte(text[start-1]) && wordByte(secret[0]) ||
+			end < len(text) && wordByte(text[end]) && wordByte(secret[len(secret)-1]) {
+			b.WriteString(secret)
+		} else {
+			b.WriteString(by)
+		}
+		at = end
+	}
 }
 
 // overlaps reports whether the two texts share their first eight bytes.

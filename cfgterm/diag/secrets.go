@@ -26,7 +26,8 @@ var secretKeys = map[string]bool{
 // its place is judged by itself.
 var textKeys = map[string]bool{"odbc_server": true, "dsn": true, "rdbms_server": true}
 
-// databaseKeys start a tuple {Type, Host, Port, Database, User, Password}.
+// databaseKeys start a tuple {Type, Host, Port, Database, User, Password}, whose
+// port may be left out.
 var databaseKeys = map[string]bool{"mysql": true, "pgsql": true, "mssql": true, "odbc": true, "postgresql": true}
 
 // isSecretKey reports whether the value of an option is a secret. exact is false
@@ -104,6 +105,20 @@ type level struct {
 	key   string // the word it starts with
 	elems int    // quoted texts so far
 	words int    // words so far
+	third Range  // of a database tuple: the third text or name, if it is the last
+}
+
+// databaseText notes a text or name after the key of a database tuple and
+// reports whether it is the password: the fourth, after host, database and user.
+// With only three something was left out, and the last may be the password; the
+// end of the tuple tells.
+func (l *level) databaseText(r Range) bool {
+	n := l.elems + l.words - 1
+	l.third = Range{}
+	if n == 3 {
+		l.third = r
+	}
+	return n > 3
 }
 
 // find appends the secrets of src[from:to] to out. It reads words, quoted texts
@@ -145,8 +160,8 @@ func find(src []byte, from, to int, out []Range) []Range {
 				continue
 			}
 			l.elems++
-			if pending || l.hide || databaseKeys[l.key] && l.elems >= 3 {
-				out = append(out, Range{start, end})
+			if r := (Range{start, end}); pending || l.hide || databaseKeys[l.key] && l.databaseText(r) {
+				out = append(out, r)
 			}
 			pending = false
 		case c == '{' || c == '[' || c == '(':
@@ -155,6 +170,9 @@ func find(src []byte, from, to int, out []Range) []Range {
 			i++
 		case c == '}' || c == ']' || c == ')':
 			if len(stack) > 1 {
+				if r := top().third; r.End > 0 {
+					out = append(out, r)
+				}
 				stack = stack[:len(stack)-1]
 			}
 			pending = false
@@ -178,10 +196,16 @@ func find(src []byte, from, to int, out []Range) []Range {
 				continue
 			}
 			pending = false
+			if databaseKeys[l.key] && isNumber(word) {
+				continue // the port
+			}
 			if l.words == 0 {
 				l.key = word
 			}
 			l.words++
+			if databaseKeys[l.key] && l.words > 1 && l.databaseText(Range{start, i}) && !harmless(word) {
+				out = append(out, Range{start, i})
+			}
 			if s, exact := isSecretKey(word); s {
 				// Only the first word of a tuple, and words before : or =, name what
 				// follows.
@@ -213,6 +237,10 @@ func harmless(word string) bool {
 		return true
 	}
 	return false
+}
+
+func isNumber(word string) bool {
+	return strings.Trim(word, "0123456789") == ""
 }
 
 func wordByte(c byte) bool {

@@ -83,11 +83,11 @@ type Node struct {
 
 // New opens the stores and sets up hosts, modules and listeners. Nothing can be
 // reached before Start. On error everything is closed again.
-func New(ctx context.Context, o Options) (n *Node, err error) {
+func New(ctx context.Context, o Options) (_ *Node, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	n = &Node{opts: o, log: o.Log, certs: tlsconf.NewFiles(o.Log.Named("tls"))}
+	n := &Node{opts: o, log: o.Log, certs: tlsconf.NewFiles(o.Log.Named("tls"))}
 	n.ctx, n.cancel = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
