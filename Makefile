@@ -52,7 +52,7 @@ fuzz:
 	done
 
 generate:
-	$(GO) test ./compat ./cfgterm/... -update
+	$(GO) test ./cfgterm ./cfgterm/diag ./cmd/loadgen ./cmd/meerkat -update
 
 clean:
 	rm -rf meerkat run
