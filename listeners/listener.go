@@ -31,6 +31,7 @@ type Listener struct {
 	sock *net.TCPListener
 	addr netip.AddrPort
 	log  *zap.Logger
+	done func()        // l.handled, made once
 	stop chan struct{} // closed by Stop
 	once sync.Once
 	wg   sync.WaitGroup // the accept loop or Serve
@@ -49,6 +50,7 @@ func newListener(s Spec, sock *net.TCPListener, log *zap.Logger) *Listener {
 		addr: sock.Addr().(*net.TCPAddr).AddrPort(),
 	}
 	l.addr = netip.AddrPortFrom(l.addr.Addr().Unmap(), l.addr.Port())
+	l.done = l.handled
 	l.log = log.With(zap.String("listener", s.Module), zap.Stringer("address", l.addr))
 	if s.Origin != "" {
 		l.log = l.log.With(zap.String("origin", s.Origin))
@@ -161,19 +163,25 @@ func (l *Listener) handle(nc *net.TCPConn) {
 			if c != nil {
 				c.Close()
 			}
+			l.handled()
 		}
-		l.mu.Lock()
-		l.handlers--
-		l.check()
-		l.mu.Unlock()
 	}()
 	c, err := conn.New(nc, conn.Options{WriteTimeout: l.spec.WriteTimeout, OnClose: l.forget})
 	if err != nil {
 		nc.Close()
+		l.handled()
 		return
 	}
 	l.remember(c)
-	l.spec.Handle(c)
+	l.spec.Handle(c, l.done)
+}
+
+// handled counts a handler that is done.
+func (l *Listener) handled() {
+	l.mu.Lock()
+	l.handlers--
+	l.check()
+	l.mu.Unlock()
 }
 
 func (l *Listener) remember(c io.Closer) {

@@ -31,7 +31,8 @@ func at(ip string, port uint16) netip.AddrPort {
 }
 
 // echo is a handler that sends back what it gets.
-func echo(c *conn.Conn) {
+func echo(c *conn.Conn, done func()) {
+	defer done()
 	defer c.Close()
 	for {
 		p, err := c.Receive()
@@ -243,7 +244,7 @@ func TestDuplicates(t *testing.T) {
 	log, logs := logger()
 	free, port := taken(t)
 	free.Close()
-	second := func(c *conn.Conn) { c.Write([]byte("second")); c.CloseAfterFlush(time.Second) }
+	second := func(c *conn.Conn, done func()) { c.Write([]byte("second")); c.CloseAfterFlush(time.Second); done() }
 	s := start(t, log,
 		Spec{Module: "ejabberd_c2s", Origin: "a:1", Addr: at("127.0.0.1", port), Handle: echo},
 		Spec{Module: "ejabberd_cowboy", Origin: "a:2", Addr: at("::ffff:127.0.0.1", port), Handle: second})
@@ -278,7 +279,8 @@ func TestIPv6(t *testing.T) {
 		t.Run(order[0]+" and "+order[1], func(t *testing.T) {
 			free, port := taken(t)
 			free.Close()
-			tag := func(c *conn.Conn) {
+			tag := func(c *conn.Conn, done func()) {
+				defer done()
 				c.Write([]byte(map[bool]string{true: "4", false: "6"}[c.LocalAddr().Addr().Is4()]))
 				c.CloseAfterFlush(time.Second)
 			}
@@ -413,11 +415,12 @@ func TestOutOfFiles(t *testing.T) {
 
 func TestHandlerPanics(t *testing.T) {
 	log, logs := logger()
-	s := start(t, log, Spec{Module: "m", Addr: at("127.0.0.1", 0), Handle: func(c *conn.Conn) {
+	s := start(t, log, Spec{Module: "m", Addr: at("127.0.0.1", 0), Handle: func(c *conn.Conn, done func()) {
 		if p, _ := c.Receive(); string(p) == "boom" {
 			panic("as asked")
 		}
 		c.Close()
+		done()
 	}})
 	l := s.Listeners()[0]
 	c := dial(t, l.Addr())
@@ -431,6 +434,28 @@ func TestHandlerPanics(t *testing.T) {
 		t.Errorf("logged %v", e)
 	}
 	io.WriteString(dial(t, l.Addr()), "still accepting")
+}
+
+// A handler that has returned is waited for until it says that it is done.
+func TestHandlerGoesOnElsewhere(t *testing.T) {
+	finish := make(chan func(), 1)
+	s := start(t, zap.NewNop(), Spec{Module: "m", Addr: at("127.0.0.1", 0), Handle: func(c *conn.Conn, done func()) {
+		c.Close()
+		finish <- done
+	}})
+	l := s.Listeners()[0]
+	dial(t, l.Addr())
+	done := <-finish
+	l.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := l.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Wait returned %v before done was called", err)
+	}
+	done()
+	if err := l.Wait(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestServe(t *testing.T) {
@@ -488,7 +513,8 @@ func TestAddAndRemove(t *testing.T) {
 		t.Errorf("%d listeners, want 1", n)
 	}
 	// The same address again, with other options, while c is open.
-	again, err := s.Add(context.Background(), Spec{Module: "b", Addr: l.Addr(), Handle: func(c *conn.Conn) {
+	again, err := s.Add(context.Background(), Spec{Module: "b", Addr: l.Addr(), Handle: func(c *conn.Conn, done func()) {
+		defer done()
 		c.Write([]byte("new"))
 		c.CloseAfterFlush(time.Second)
 	}})
@@ -512,7 +538,7 @@ func TestAddAndRemove(t *testing.T) {
 
 // BenchmarkAccept is what a connection costs from SYN to close, both ends.
 func BenchmarkAccept(b *testing.B) {
-	s := start(b, zap.NewNop(), Spec{Module: "m", Addr: at("127.0.0.1", 0), Backlog: 1024, Handle: func(c *conn.Conn) { c.Close() }})
+	s := start(b, zap.NewNop(), Spec{Module: "m", Addr: at("127.0.0.1", 0), Backlog: 1024, Handle: func(c *conn.Conn, done func()) { c.Close(); done() }})
 	addr := s.Listeners()[0].Addr().String()
 	b.ReportAllocs()
 	for b.Loop() {

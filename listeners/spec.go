@@ -40,9 +40,12 @@ type Spec struct {
 	Tries      int
 	RetryDelay time.Duration
 	// Handle is called for each connection in a goroutine of its own and
-	// owns the connection. When it panics, that is logged and the connection
-	// closed.
-	Handle func(*conn.Conn)
+	// owns the connection. It may return before the connection has ended, so
+	// that the goroutine of an idle connection need not be this one; in any
+	// case it sees to it that done, which is the same for all connections, is
+	// called once, when nothing is left to do for the connection. When Handle
+	// panics, that is logged, the connection closed, and done called for it.
+	Handle func(c *conn.Conn, done func())
 	// WriteTimeout is that of the connections given to Handle. 0 means
 	// conn.DefaultWriteTimeout.
 	WriteTimeout time.Duration

@@ -194,7 +194,7 @@ func (n *Node) addListener(l *compat.Listener) error {
 		n.c2s = append(n.c2s, s)
 		n.specs = append(n.specs, listeners.Spec{
 			Module: l.Module, Origin: l.Origin(), Addr: l.Addr, Backlog: max(o.Backlog, 1),
-			Handle: func(c *conn.Conn) { s.Serve(n.ctx, c) },
+			Handle: func(c *conn.Conn, done func()) { s.Serve(n.ctx, c, done) },
 		})
 		return nil
 	default:

@@ -64,6 +64,7 @@ type world struct {
 	stored []string // messages for accounts that are away
 	shapes []string // what the Shaper was asked for
 	hosts  []string // what TLS was asked for
+	conns  []*conn.Conn
 	tls    *tls.Config
 	shaper func(name string) *shaper.Shaper
 }
@@ -134,11 +135,11 @@ func start(t testing.TB, o Options, change func(*world)) *world {
 				t.Error(err)
 				return
 			}
+			w.mu.Lock()
+			w.conns = append(w.conns, c)
+			w.mu.Unlock()
 			served.Add(1)
-			go func() {
-				defer served.Done()
-				w.Serve(t.Context(), c)
-			}()
+			go w.Serve(t.Context(), c, served.Done)
 		}
 	}()
 	t.Cleanup(func() { // the clients are closed by now

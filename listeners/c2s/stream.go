@@ -1,6 +1,7 @@
 package c2s
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,9 +22,10 @@ import (
 )
 
 const (
-	// settledReads is how many reads a stream takes at most to settle: one that is
-	// still not done with its login is busy, and has its deep stack anyway.
-	settledReads = 32
+	// idleTime is how long an established stream may send nothing before its
+	// goroutine and its stack are given back. Each busy stream looks once in this
+	// time.
+	idleTime = 3 * time.Second
 	// closeTimeout bounds the wait for a peer to take the last bytes.
 	closeTimeout = 5 * time.Second
 	// headerOpen is how every header of the server begins.
@@ -49,7 +51,8 @@ type Server struct {
 	Shaper func(name string) *shaper.Shaper
 	Log    *zap.Logger
 
-	stopping atomic.Bool
+	stopping  atomic.Bool
+	idleAfter time.Duration // replaces idleTime if it is above 0
 }
 
 // Shutdown makes every stream end with system-shutdown, as soon as Wake was called
@@ -61,17 +64,17 @@ func Wake(c *conn.Conn) {
 	_ = c.SetReadDeadline(time.Unix(1, 0)) // fails if it is closed: then its owner knows
 }
 
-// Serve runs a connection until it has ended and all that it leaves behind is with
-// others. ctx is the life of the node.
-func (s *Server) Serve(ctx context.Context, c *conn.Conn) {
-	t := &tcp{server: s, conn: c}
+// Serve runs a connection and calls done when it has ended and all that it leaves
+// behind is with others, which may be after Serve has returned. ctx is the life of
+// the node.
+func (s *Server) Serve(ctx context.Context, c *conn.Conn, done func()) {
+	t := &tcp{server: s, conn: c, done: done}
 	t.framer.Init(xml.Stream, xml.LimitsFor(s.Options.MaxStanzaSize))
 	if s.Options.TLS {
-		var err error
-		t.aside(func() { err = t.StartTLS("") })
-		if err != nil {
+		if err := t.StartTLS(""); err != nil {
 			s.Log.Info("TLS handshake failed", zap.Stringer("ip", c.RemoteAddr()), zap.Error(err))
 			c.Close()
+			done()
 			return
 		}
 	}
@@ -84,50 +87,60 @@ func (s *Server) Serve(ctx context.Context, c *conn.Conn) {
 type tcp struct {
 	server  *Server
 	conn    *conn.Conn
+	done    func() // see Server.Serve
 	framer  xml.Framer
 	handler *client.Client
 	timeout time.Duration
 	shaper  *shaper.Shaper
-	settled bool        // see stream.Transport.Settled
 	reads   int         // how often something was read
 	ending  atomic.Bool // the last bytes are on their way, and must not be cut off
 }
 
-// run feeds the stream until the connection ends.
+// run feeds the stream until the connection ends or has nothing to say for a while.
 func (t *tcp) run() {
 	defer func() {
 		if p := recover(); p != nil {
-			// One connection must not end the node.
-			t.server.Log.Error("panic in a client stream", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			t.panicked(p)
 			t.conn.Close()
-			t.handler.Lost()
+			t.lost()
 		}
 	}()
+	watch, seen := false, 0 // a deadline tells whether more than seen reads came meanwhile
 	for {
+		if t.timeout == 0 && !watch {
+			watch, seen = true, t.reads
+			_ = t.conn.SetReadDeadline(time.Now().Add(cmp.Or(t.server.idleAfter, idleTime))) // fails if closed: Receive says so
+		}
 		if t.server.stopping.Load() && !t.ending.Load() {
 			t.handler.Shutdown() // Wake may have come before a deadline was set
 		}
 		data, err := t.conn.Receive()
 		if err != nil {
-			if !t.ending.Load() {
-				if errors.Is(err, os.ErrDeadlineExceeded) {
-					if t.server.stopping.Load() {
-						continue
-					}
-					t.handler.TimedOut()
-				}
-				t.conn.Close()
+			if t.ending.Load() {
+				t.lost()
+				return
 			}
-			t.handler.Lost()
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				if t.server.stopping.Load() {
+					continue
+				}
+				if t.timeout == 0 {
+					watch = false
+					if t.reads == seen && t.park() {
+						return
+					}
+					continue
+				}
+				t.handler.TimedOut()
+			}
+			t.conn.Close()
+			t.lost()
 			return
 		}
 		t.arm()
 		n := len(data)
-		if t.reads++; t.settled || t.reads > settledReads {
-			t.feed(data)
-		} else {
-			t.aside(func() { t.feed(data) })
-		}
+		t.reads++
+		t.feed(data)
 		t.conn.Release()
 		if t.shaper != nil {
 			t.conn.Pause(t.shaper.Take(time.Now(), n))
@@ -135,18 +148,38 @@ func (t *tcp) run() {
 	}
 }
 
-// aside runs fn in a goroutine of its own and waits for it. A login needs a deep
-// stack (TLS, SASL, databases), which the goroutine of an idle connection would
-// keep: half of what such a connection costs.
-func (t *tcp) aside(fn func()) {
-	done := make(chan any)
-	go func() {
-		defer func() { done <- recover() }()
-		fn()
+// lost ends the stream after its connection.
+func (t *tcp) lost() {
+	defer t.done()
+	defer func() {
+		if p := recover(); p != nil {
+			t.panicked(p)
+		}
 	}()
-	if p := <-done; p != nil {
-		panic(p)
+	t.handler.Lost()
+}
+
+// panicked logs a panic: one connection must not end the node.
+func (t *tcp) panicked(p any) {
+	t.server.Log.Error("panic in a client stream", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+}
+
+// park leaves the connection to a goroutine that does nothing but wait for input,
+// and so needs the smallest stack: a login or a stanza has made that of its
+// predecessor several times as large, which is most of what an idle connection
+// would cost. park returns false if the server shuts down.
+func (t *tcp) park() bool {
+	_ = t.conn.SetReadDeadline(time.Time{})
+	if t.server.stopping.Load() {
+		return false // Wake may have come before the deadline was taken away
 	}
+	go t.await()
+	return true
+}
+
+func (t *tcp) await() {
+	t.conn.AwaitInput()
+	go t.run()
 }
 
 // feed hands what a read brought to the stream.
@@ -261,9 +294,6 @@ func (t *tcp) arm() {
 		_ = t.conn.SetReadDeadline(time.Now().Add(t.timeout)) // fails if closed: Receive says so
 	}
 }
-
-// Settled implements stream.Transport.
-func (t *tcp) Settled() { t.settled = true }
 
 // Shape implements stream.Transport.
 func (t *tcp) Shape(name string) { t.shaper = t.server.Shaper(name) }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -652,6 +653,86 @@ func TestLingerIsBounded(t *testing.T) {
 			t.Fatal("not closed")
 		}
 	})
+}
+
+// AwaitInput returns for whatever makes Receive return, and takes nothing.
+func TestAwaitInput(t *testing.T) {
+	for name, wake := range map[string]func(c *Conn, cl *net.TCPConn){
+		"input":           func(_ *Conn, cl *net.TCPConn) { cl.Write([]byte("x")) },
+		"peer's end":      func(_ *Conn, cl *net.TCPConn) { cl.CloseWrite() },
+		"reset":           func(_ *Conn, cl *net.TCPConn) { cl.SetLinger(0); cl.Close() },
+		"deadline":        func(c *Conn, _ *net.TCPConn) { c.SetReadDeadline(time.Unix(1, 0)) },
+		"Close":           func(c *Conn, _ *net.TCPConn) { c.Close() },
+		"CloseAfterFlush": func(c *Conn, _ *net.TCPConn) { c.CloseAfterFlush(time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, cl := pair(t, Options{})
+			back := make(chan struct{})
+			go func() { c.AwaitInput(); close(back) }()
+			eventually(t, "it waits", func() bool {
+				if c.rmu.TryLock() {
+					c.rmu.Unlock()
+					return false
+				}
+				return true
+			})
+			select {
+			case <-back:
+				t.Fatal("returned for nothing")
+			default:
+			}
+			wake(c, cl)
+			<-back
+			if name == "input" {
+				if p, err := c.Receive(); string(p) != "x" || err != nil {
+					t.Errorf("then received %q, %v", p, err)
+				}
+				return
+			}
+			if p, err := c.Receive(); err == nil {
+				t.Errorf("then received %q", p)
+			}
+			c.AwaitInput() // closed, or with its deadline over: at once
+		})
+	}
+}
+
+// The goroutine of AwaitInput keeps the smallest stack.
+func TestAwaitInputStack(t *testing.T) {
+	if raceEnabled {
+		t.Skip("frames are larger under the race detector")
+	}
+	const n = 200
+	inUse := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.StackInuse
+	}
+	conns := make([]*Conn, n)
+	var all sync.WaitGroup
+	before := inUse()
+	for i := range conns {
+		conns[i], _ = pair(t, Options{})
+		all.Add(1)
+		go func() { conns[i].AwaitInput(); all.Done() }()
+	}
+	eventually(t, "they wait", func() bool {
+		return !slices.ContainsFunc(conns, func(c *Conn) bool {
+			free := c.rmu.TryLock()
+			if free {
+				c.rmu.Unlock()
+			}
+			return free
+		})
+	})
+	if each := (inUse() - before) / n; each > 3000 {
+		t.Errorf("%d bytes of stack for each", each)
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+	all.Wait()
 }
 
 // A peer that has gone makes writing fail, but what it sent before is input.

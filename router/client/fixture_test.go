@@ -140,8 +140,6 @@ func (t *transport) Congested() bool {
 	return t.congested
 }
 
-func (t *transport) Settled() {}
-
 func (t *transport) CanStartTLS(string) bool { return t.cert && t.peer.TLS == nil }
 
 func (t *transport) StartTLS(host string) error {

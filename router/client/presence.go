@@ -217,9 +217,6 @@ func (c *Client) available(st *stanza.Stanza) {
 		c.fetch(first)
 	}
 	c.announce(&c.turn, true)
-	if first {
-		c.transport.Settled()
-	}
 }
 
 // probeStanza asks contacts for their presence (RFC 6121 §4.3).

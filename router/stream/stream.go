@@ -71,9 +71,6 @@ type Transport interface {
 	// SetTimeout makes the transport call the stream's TimedOut when nothing
 	// was received for d; 0 switches it off.
 	SetTimeout(d time.Duration)
-	// Settled says that the stream has done what needs a deep stack and is not done
-	// again: the transport may go on with a small one.
-	Settled()
 
 	// Shape limits the rate at which input is read to that of a shaper of the
 	// configuration; "none" and names that are not defined mean no limit.
