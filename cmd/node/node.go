@@ -263,7 +263,7 @@ func (n *Node) Start() error {
 		return err
 	}
 	n.set = set
-	go giveBack(n.ctx)
+	go manageMemory(n.ctx)
 	commands := ctl.AccountCommands(accounts{n})
 	if n.ctl, err = ctl.Listen(n.ctx, n.opts.DataDir, commands, n.log.Named("ctl")); err != nil {
 		n.Stop()
