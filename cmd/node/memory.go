@@ -13,8 +13,8 @@ import (
 // the last collection for another one to be worth its while, or how much must lie
 // about unused, such as the stacks of streams that have become idle.
 const (
-	lookEvery = 2 * time.Second
-	quiet     = 1 << 20
+	lookEvery = time.Second
+	quiet     = 1 << 19
 	worth     = 4 << 20
 )
 

@@ -25,7 +25,7 @@ const (
 	// idleTime is how long an established stream may send nothing before its
 	// goroutine and its stack are given back. Each busy stream looks once in this
 	// time.
-	idleTime = 3 * time.Second
+	idleTime = 2 * time.Second
 	// closeTimeout bounds the wait for a peer to take the last bytes.
 	closeTimeout = 5 * time.Second
 	// headerOpen is how every header of the server begins.
