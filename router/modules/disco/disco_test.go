@@ -20,6 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestOptions(t *testing.T) { schematest.Run(t, Table(), "[]") }
 
+//option:mod_disco iqdisc
 func TestIQDisc(t *testing.T) {
 	for _, request := range []string{
 		`<iq from='alice@h/r' to='h' type='get' id='1'><query xmlns='` + nsInfo + `'/></iq>`,
@@ -134,6 +135,8 @@ func TestHost(t *testing.T) {
 
 // The items of a host are the services whose nearest served parent it is, and the
 // extra ones, sorted, each once.
+//
+//option:mod_disco extra_domains
 func TestHostItems(t *testing.T) {
 	n := moduletest.New(t)
 	n.NewHost("sub.h", n.Host.Auth)
@@ -159,6 +162,8 @@ func TestHostItems(t *testing.T) {
 }
 
 // Contact addresses are part of the host's info if they are for all.
+//
+//option:mod_disco server_info
 func TestServerInfo(t *testing.T) {
 	n := moduletest.New(t)
 	m := &Module{Options: options(t, `[{server_info, [

@@ -151,6 +151,8 @@ func TestOrder(t *testing.T) {
 }
 
 // How many messages may wait is the value of the access rule that the option names.
+//
+//option:mod_offline access_max_user_messages
 func TestMaxMessages(t *testing.T) {
 	tests := []struct {
 		option string

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestOptions(t *testing.T) { schematest.Run(t, Table(), "[]") }
 
+//option:mod_ping iqdisc
 func TestIQDisc(t *testing.T) {
 	for _, to := range []string{"h", "alice@h"} {
 		moduletest.Disciplines(t, `<iq from='alice@h/r' to='`+to+`' type='get' id='1'><ping xmlns='`+ns+`'/></iq>`,
@@ -135,6 +136,8 @@ func (w *world) answer(s *moduletest.Session, id, typ string) {
 
 // A silent client is pinged after ping_interval, and again after each answer, of
 // whatever kind.
+//
+//option:mod_ping send_pings ping_interval
 func TestSendPings(t *testing.T) {
 	bubble(t, "[{send_pings, true}, {ping_interval, 6}]", func(t *testing.T, w *world) {
 		alice := w.open("alice@h/r")
@@ -191,6 +194,8 @@ func TestActivity(t *testing.T) {
 
 // No answer: after ping_req_timeout the connection ends, if timeout_action is kill;
 // otherwise it is pinged again.
+//
+//option:mod_ping ping_req_timeout timeout_action
 func TestNoAnswer(t *testing.T) {
 	for _, tt := range []struct {
 		opts    string

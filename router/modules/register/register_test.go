@@ -41,6 +41,7 @@ func options(t testing.TB, text string) Options {
 	return *o.(*Options)
 }
 
+//option:mod_register iqdisc
 func TestIQDisc(t *testing.T) {
 	moduletest.Disciplines(t, `<iq from='alice@h/r' to='h' type='get' id='1'><query xmlns='jabber:iq:register'/></iq>`,
 		func(n *moduletest.Node, d schema.IQDisc) {
@@ -131,6 +132,7 @@ func TestForm(t *testing.T) {
 	}
 }
 
+//option:mod_register access ip_access
 func TestRegisterBeforeAuthentication(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -314,6 +316,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
+//option:mod_register welcome_message registration_watchers
 func TestWelcomeAndWatchers(t *testing.T) {
 	o := options(t, `[{welcome_message, {"Hi", "It's <b>"}}, {registration_watchers, ["alice@h", "@bad", "bob@h"]}, {access, all}]`)
 	w := newWorld(t, o)
@@ -466,6 +469,7 @@ func TestAddressOfSession(t *testing.T) {
 	}
 }
 
+//option:mod_register password_strength
 func TestStrength(t *testing.T) {
 	for _, tt := range []struct {
 		password string

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestOptions(t *testing.T) { schematest.Run(t, Table(), "[]") }
 
+//option:mod_roster iqdisc
 func TestIQDisc(t *testing.T) {
 	moduletest.Disciplines(t, `<iq from='alice@h/r' to='alice@h' type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>`,
 		func(n *moduletest.Node, d schema.IQDisc) {
@@ -499,6 +500,8 @@ func TestContacts(t *testing.T) {
 
 // Roster versioning: with and without a stored version, what a client with the
 // current one gets and what others get.
+//
+//option:mod_roster versioning store_current_id
 func TestVersioning(t *testing.T) {
 	get := func(w *world, alice *moduletest.Session, ver string) (version, reply string) {
 		t.Helper()
